@@ -1,0 +1,1 @@
+"""Frozen values, tables, errors and settings. Standard library only: no asyncio, no I/O, nothing else of ours."""

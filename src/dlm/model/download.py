@@ -1,0 +1,210 @@
+"""Download: what the user asked for, and how far it has come."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import NewType
+from urllib.parse import urlsplit, urlunsplit
+
+from dlm.model.error import InvalidRequest
+from dlm.model.phase import Intent, Phase
+from dlm.model.resource import Digest, Resource, Verified
+from dlm.model.span import Span, total
+
+DownloadId = NewType("DownloadId", str)
+"""16 hexadecimal digits; users may give any unique prefix."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def new_id() -> DownloadId:
+    """A fresh id; 64 random bits."""
+    return DownloadId(secrets.token_hex(8))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadSpec:
+    """What the user asked for. Immutable; `check()` has passed before one is stored.
+
+    `uris` are mirrors of one file. `directory` is absolute. `output` is the name that the user chose, relative to the
+    directory, `-` for standard output, `None` to let the server and the address decide. Times are in seconds, rates
+    in bytes a second.
+    """
+
+    uris: tuple[str, ...]
+    directory: str
+    output: str | None = None
+    connections: int = 16
+    checksum: Digest | None = None
+    limit_rate: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    user_agent: str | None = None
+    referer: str | None = None
+    cookies: str | None = None
+    user: str | None = None
+    """`NAME:PASSWORD`."""
+    bearer: str | None = field(default=None, repr=False)
+    netrc: bool = False
+    proxy: str | None = None
+    insecure: bool = False
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    range: Span | None = None
+    overwrite: bool = False
+    resume: bool = True
+    retries: int = 5
+    timeout: float = 30.0
+    http3: bool = False
+
+    @property
+    def streams_out(self) -> bool:
+        """Whether the bytes go to standard output instead of a file."""
+        return self.output == "-"
+
+    def check(self) -> DownloadSpec:
+        """Itself. Raises `InvalidRequest` for what no adapter could carry out (control characters: RFC 9110, 5.5)."""
+        if not self.uris:
+            raise InvalidRequest("no URL was given")
+        for uri in self.uris:
+            check_uri(uri)
+        for name, value in self.headers:
+            if not _TOKEN.fullmatch(name):
+                raise InvalidRequest(f"'{_visible(name)}' is not a header name: write -H 'Name: value'")
+            _refuse_control(value, f"the header {name}")
+        for label in ("user_agent", "referer", "user", "bearer", "proxy"):
+            _refuse_control(getattr(self, label) or "", label.replace("_", " "))
+        if not 1 <= self.connections <= 256:
+            raise InvalidRequest(f"{self.connections} connections cannot be opened: choose 1 to 256")
+        if self.retries < 0:
+            raise InvalidRequest("the number of retries cannot be negative")
+        if not self.timeout > 0:
+            raise InvalidRequest("the time-out must be more than 0 seconds")
+        return self
+
+
+def check_uri(uri: str) -> None:
+    """Raises `InvalidRequest` for what is not an absolute address; which schemes are served is the registry's business."""
+    _refuse_control(uri, "the URL")
+    if re.search(r"\s", uri):
+        raise InvalidRequest(f"'{without_credentials(uri)}' has a space in it: write %20 there, or quote the URL")
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri):
+        raise InvalidRequest(f"'{uri}' is not a URL: it has no scheme; did you mean https://{uri.rpartition('@')[2]}?")
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidRequest(f"'{without_credentials(uri)}' is not a URL: {error}") from error
+    if parts.scheme.lower() in {"http", "https"} and not parts.hostname:
+        raise InvalidRequest(f"'{uri}' is not a URL: it names no host")
+    if port == 0:
+        raise InvalidRequest(f"'{without_credentials(uri)}' names port 0, which no server has")
+
+
+def _refuse_control(text: str, where: str) -> None:
+    if _CONTROL.search(text):
+        raise InvalidRequest(f"{where} holds a control character (such as a line break), which could forge a request")
+
+
+def _visible(text: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def without_credentials(uri: str) -> str:
+    """`uri` as it may be shown: user and password removed, and the values of signatures and tokens in the query."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return re.sub(r"//[^/]*@", "//", uri)
+    netloc = parts.netloc.rpartition("@")[2]
+    query = re.sub(
+        r"(?i)((?:^|&)[^=&]*(?:signature|token|secret|password|passwd|credential|api[-_]?key|auth|sig|key-pair-id)[^=&]*=)[^&]*",
+        r"\1***",
+        parts.query,
+    )
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the bytes are kept until they are complete, and how the partial file is known again.
+
+    `name` is the name that it will have; `part` the name that it has now; both inside `directory`.
+    """
+
+    directory: str
+    name: str
+    part: str
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is known to be on stable storage: every byte of `done`, of the Part numbered `part`, is what the server sent."""
+
+    resource: Resource
+    place: Place
+    done: tuple[Span, ...] = ()
+    part: int = 0
+
+    @property
+    def downloaded(self) -> int:
+        """Bytes on stable storage."""
+        return total(self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a download failed, as it is stored and shown: the error's kind, its sentence, and the exit code."""
+
+    kind: str
+    message: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """One download, as the Repository keeps it. Times are in seconds since the epoch."""
+
+    id: DownloadId
+    spec: DownloadSpec
+    added: float
+    phase: Phase = Phase.PENDING
+    intent: Intent = Intent.RUN
+    name: str | None = None
+    size: int | None = None
+    downloaded: int = 0
+    path: str | None = None
+    """The finished file; set from COMPLETING on, where the name is still to be taken."""
+    verified: Verified | None = None
+    fault: Fault | None = None
+    finished: float | None = None
+    owner: str | None = None
+    lease_until: float | None = None
+    group: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """The first address, as it may be shown."""
+        return without_credentials(self.spec.uris[0])
+
+    @property
+    def label(self) -> str:
+        """The name once it is known, else what of the address resembles one."""
+        return self.name or urlsplit(self.uri).path.rpartition("/")[2] or self.uri
+
+
+def redacted(spec: DownloadSpec) -> DownloadSpec:
+    """The same spec with everything secret made unreadable, fit for logs, JSON and screens."""
+    return replace(
+        spec,
+        uris=tuple(map(without_credentials, spec.uris)),
+        headers=tuple((name, "***") for name, _ in spec.headers),
+        user=None if spec.user is None else spec.user.partition(":")[0] + ":***",
+        bearer=None if spec.bearer is None else "***",
+        proxy=None if spec.proxy is None else without_credentials(spec.proxy),
+    )

@@ -1,0 +1,56 @@
+"""Facts, in the past tense, as the audit trail keeps them and every UI reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dlm.model.download import Download, DownloadId
+from dlm.model.message import Progressed
+from dlm.model.phase import Cause, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One durable row of a download's story. `seq` grows with every event of the Repository; `at` is seconds since the epoch."""
+
+    seq: int
+    id: DownloadId
+    at: float
+    origin: Phase
+    target: Phase
+    cause: Cause
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadAdded:
+    """A download is in the Repository."""
+
+    download: Download
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """A download's phase changed, and the change is durable."""
+
+    download: Download
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressMade:
+    """A newer sample of a running transfer."""
+
+    progress: Progressed
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeWarned:
+    """Something that a user should know and that stopped nothing."""
+
+    code: str
+    message: str
+    id: DownloadId | None = None
+
+
+Event = DownloadAdded | PhaseChanged | ProgressMade | RuntimeWarned

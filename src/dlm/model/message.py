@@ -1,0 +1,88 @@
+"""What the two planes say to each other: frozen values only, so that a pipe between processes can carry them.
+
+The control plane starts a transfer with `Start` and ends it by cancelling it. The transfer plane reports. `Resolved`,
+`Checkpointed`, `Completing` and `Published` are *commitments*: the transfer waits until they are durable, because its
+next step relies on that. `Progressed` is news: the newest replaces older ones, and nothing waits for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dlm.model.download import Checkpoint, Download, DownloadId
+from dlm.model.resource import Verified
+from dlm.model.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Carry this download through; `checkpoint` is what is on stable storage of it already."""
+
+    download: Download
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The Resource and the Place of its partial file are known. From here on the download can be resumed."""
+
+    id: DownloadId
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """The bytes that the checkpoint claims have been synced: they may be recorded now."""
+
+    id: DownloadId
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Completing:
+    """Verified and synced; the partial file is about to get the name `path`."""
+
+    id: DownloadId
+    checkpoint: Checkpoint
+    path: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The file has the name `path` and the directory is synced."""
+
+    id: DownloadId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """One connection: the lease it works on, where it is in it, its speed in bytes a second."""
+
+    number: int
+    lease: Span
+    position: int
+    speed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """A sample of a running transfer. `downloaded` counts bytes in the file, not on the wire; speeds are bytes a second."""
+
+    id: DownloadId
+    total: int | None
+    downloaded: int
+    instantaneous_speed: float
+    smoothed_speed: float
+    eta: float | None
+    connections: tuple[ConnectionView, ...] = ()
+    done: tuple[Span, ...] = ()
+    troubled: tuple[Span, ...] = ()
+    """Spans whose last connection failed and that nobody has taken up yet."""
+    note: str | None = None
+    """What the transfer is waiting for, when it is."""
+
+
+Commitment = Resolved | Checkpointed | Completing | Published
+Report = Commitment | Progressed

@@ -1,0 +1,110 @@
+"""Where a download stands, and the only ways in which that may change.
+
+Rules
+-----
+* A phase moves only by `advance(phase, cause)`, over the one table below. What is not in the table is illegal.
+* What the user wants is the *intent*. It is stored beside the phase and set at once; the phase follows when the
+  transfer has ended. So there is no "pausing" phase: users see `status(phase, intent)`.
+* The state diagram in the book is generated from this table.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from dlm.model.error import IllegalTransition
+
+
+class Phase(Enum):
+    """Where a download stands."""
+
+    PENDING = "pending"  # may be admitted
+    SCHEDULED = "scheduled"  # admitted and claimed, not yet moving
+    RUNNING = "running"  # bytes move
+    COMPLETING = "completing"  # all bytes are there and verified; the name is being published
+    WAITING = "waiting"  # for a time, or for the network
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Cause(Enum):
+    """Why a phase changed."""
+
+    CLAIMED = "claimed"  # a worker took it
+    STARTED = "started"  # the transfer began
+    TRANSFERRED = "transferred"  # every byte is there and verified
+    PUBLISHED = "published"  # the file has its name
+    BACKED_OFF = "backed_off"  # to be tried again at a time
+    DUE = "due"  # that time has come
+    HALTED = "halted"  # the user asked for a pause
+    RESUMED = "resumed"  # the user asked to go on
+    CANCELLED = "cancelled"  # the user gave it up
+    ERRED = "erred"  # it failed for good
+    RETRIED = "retried"  # the user asked for another try, or for the file anew
+    YIELDED = "yielded"  # its worker died or gave it back
+
+
+class Intent(Enum):
+    """What the user wants of a download."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+TRANSITIONS: dict[tuple[Phase, Cause], Phase] = {
+    (Phase.PENDING, Cause.CLAIMED): Phase.SCHEDULED,
+    (Phase.PENDING, Cause.HALTED): Phase.PAUSED,
+    (Phase.PENDING, Cause.CANCELLED): Phase.CANCELLED,
+    (Phase.SCHEDULED, Cause.STARTED): Phase.RUNNING,
+    (Phase.SCHEDULED, Cause.HALTED): Phase.PAUSED,
+    (Phase.SCHEDULED, Cause.CANCELLED): Phase.CANCELLED,
+    (Phase.SCHEDULED, Cause.ERRED): Phase.FAILED,
+    (Phase.SCHEDULED, Cause.YIELDED): Phase.PENDING,
+    (Phase.RUNNING, Cause.TRANSFERRED): Phase.COMPLETING,
+    (Phase.RUNNING, Cause.BACKED_OFF): Phase.WAITING,
+    (Phase.RUNNING, Cause.HALTED): Phase.PAUSED,
+    (Phase.RUNNING, Cause.CANCELLED): Phase.CANCELLED,
+    (Phase.RUNNING, Cause.ERRED): Phase.FAILED,
+    (Phase.RUNNING, Cause.YIELDED): Phase.PENDING,
+    (Phase.COMPLETING, Cause.PUBLISHED): Phase.COMPLETED,
+    (Phase.COMPLETING, Cause.HALTED): Phase.PAUSED,
+    (Phase.COMPLETING, Cause.CANCELLED): Phase.CANCELLED,
+    (Phase.COMPLETING, Cause.ERRED): Phase.FAILED,
+    (Phase.COMPLETING, Cause.YIELDED): Phase.PENDING,
+    (Phase.WAITING, Cause.DUE): Phase.PENDING,
+    (Phase.WAITING, Cause.RESUMED): Phase.PENDING,
+    (Phase.WAITING, Cause.HALTED): Phase.PAUSED,
+    (Phase.WAITING, Cause.CANCELLED): Phase.CANCELLED,
+    (Phase.PAUSED, Cause.RESUMED): Phase.PENDING,
+    (Phase.PAUSED, Cause.CANCELLED): Phase.CANCELLED,
+    (Phase.COMPLETED, Cause.RETRIED): Phase.PENDING,
+    (Phase.FAILED, Cause.RETRIED): Phase.PENDING,
+    (Phase.FAILED, Cause.CANCELLED): Phase.CANCELLED,
+    (Phase.CANCELLED, Cause.RETRIED): Phase.PENDING,
+}
+
+CLAIMED_PHASES = frozenset({Phase.SCHEDULED, Phase.RUNNING, Phase.COMPLETING})
+"""Phases in which a worker holds the download by a lease."""
+
+FINAL_PHASES = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED})
+"""Phases that nothing but a user's command ends."""
+
+
+def advance(phase: Phase, cause: Cause) -> Phase:
+    """The phase after `cause`. Raises `IllegalTransition` where the table has no row."""
+    try:
+        return TRANSITIONS[phase, cause]
+    except KeyError:
+        raise IllegalTransition(f"a download that is {phase.value} cannot be {cause.value}") from None
+
+
+def status(phase: Phase, intent: Intent) -> str:
+    """What users see: the phase, or where the intent has not been reached yet, what is on its way."""
+    if phase in CLAIMED_PHASES and intent is Intent.PAUSE:
+        return "pausing"
+    if phase in CLAIMED_PHASES and intent is Intent.CANCEL:
+        return "cancelling"
+    return phase.value

@@ -1,0 +1,63 @@
+"""Sizes, rates and durations: how users write and read them."""
+
+from __future__ import annotations
+
+import re
+
+from dlm.model.error import InvalidRequest
+from dlm.model.span import Span
+
+_FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b?)(?:/s|ps)?\s*", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Bytes in `500K`, `5M`, `1.5GiB` or `1048576`. Units count in 1024, as aria2, curl and wget have it."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise InvalidRequest(f"'{text}' is not a size: write a number with K, M, G or T, such as 500K or 1.5GiB")
+    return int(float(match[1]) * _FACTORS[match[2].lower()])
+
+
+def parse_rate(text: str) -> int | None:
+    """Bytes a second, or `None` for no limit (`0`, `none`, `unlimited`)."""
+    if text.strip().lower() in {"0", "none", "unlimited"}:
+        return None
+    rate = parse_size(text)
+    if rate <= 0:
+        raise InvalidRequest(f"'{text}' is not a rate: write bytes a second, such as 500K or 5M, or 0 for no limit")
+    return rate
+
+
+def parse_range(text: str) -> Span:
+    """`A-B`, both inclusive as in HTTP, as a Span. An open end is not a Span, so both ends must be there."""
+    match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", text)
+    if match is None or int(match[2]) < int(match[1]):
+        raise InvalidRequest(f"'{text}' is not a range: write FIRST-LAST in bytes, such as 0-1023")
+    return Span(int(match[1]), int(match[2]) + 1)
+
+
+def format_size(size: float) -> str:
+    """A short text for people: `1.5 GiB`, `532 B`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size) < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def format_rate(rate: float) -> str:
+    """`12.3 MiB/s`."""
+    return f"{format_size(rate)}/s"
+
+
+def format_duration(seconds: float | None) -> str:
+    """`1:02:03`, `2:03`, `0:07`; `--:--` when it is not known; days are written out."""
+    if seconds is None or seconds < 0 or seconds > 99 * 86400:
+        return "--:--"
+    whole = int(seconds + 0.5)
+    days, rest = divmod(whole, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, left = divmod(rest, 60)
+    clock = f"{hours}:{minutes:02}:{left:02}" if hours or days else f"{minutes}:{left:02}"
+    return f"{days}d {clock}" if days else clock

@@ -1,0 +1,318 @@
+"""Every seam of dlm on one page. No logic.
+
+Adapters implement these; `transfer` and `service` know nothing else of them; `app.py` joins them. Each docstring is
+the contract that the suites in `tests/contracts` hold every implementation to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
+from dlm.model.event import Event, Transition
+from dlm.model.message import Commitment, Progressed
+from dlm.model.phase import Cause, Intent, Phase
+from dlm.model.resource import Mirror, Resource, Verified
+from dlm.model.span import Span
+
+
+class Clock(Protocol):
+    """Time, so that tests can turn it."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch; may jump. For display and for records only."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back. For everything that is measured or waited for."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds` of `monotonic` time."""
+
+
+# --- bytes come in ----------------------------------------------------------------------------------------------------
+
+
+class Flow(Enum):
+    """What an Outlet answers to a Source."""
+
+    MORE = "more"
+    PAUSE = "pause"  # nothing of this chunk was taken: offer it again after `wait_ready`
+    STOP = "stop"  # the span is full: end, without error
+
+
+class Outlet(Protocol):
+    """Where a Source pours one span. Clips at the end of the span, counts, limits, keeps the order."""
+
+    def write(self, data: memoryview) -> Flow:
+        """Take the next bytes. Sync: it runs inside libcurl's callback. After STOP nothing more is taken.
+
+        Raises `StorageError` when the Sink fails; the Source must then end with that very error.
+        """
+
+    async def wait_ready(self) -> None:
+        """Return when bytes will be taken again after PAUSE."""
+
+
+class Opening(Protocol):
+    """The first reply of an address: its headers read, its body not yet."""
+
+    @property
+    def resource(self) -> Resource:
+        """What the address turned out to be."""
+
+    async def pour(self, outlet: Outlet) -> None:
+        """Go on with this very reply from its first byte, as `Source.fetch` would. Once only."""
+
+    async def close(self) -> None:
+        """Give the connection up. Idempotent; after `pour` it does nothing."""
+
+
+class Source(Protocol):
+    """A thin protocol adapter. Segments, retries, limits, resume and verification are not its business."""
+
+    async def open(self, uri: str, spec: DownloadSpec) -> Opening:
+        """Ask for the whole of `uri`, and return when the reply's headers are there.
+
+        One round trip, none wasted: the reply goes on in `pour`. An unknown size is `None`. Raises `TransferError`s.
+        """
+
+    async def fetch(self, resource: Resource, mirror: Mirror, span: Span, outlet: Outlet, spec: DownloadSpec) -> None:
+        """Pour exactly the bytes from `span.start` on, in order, until `span.stop` or STOP.
+
+        Raises `RangeIgnored` when the server gives another range, `ResourceChanged` when the reply's validator or
+        total length contradicts the Resource, `Truncated` when it ends early; in the first two cases before the first
+        byte is poured. After it has returned, raised or been cancelled, no further `write` happens.
+        """
+
+    async def close(self) -> None:
+        """Give up all connections. Idempotent."""
+
+
+class Sources(Protocol):
+    """The registry of protocols."""
+
+    def pick(self, uri: str) -> Source:
+        """The Source for `uri`. Raises `UnsupportedUri` that says which schemes are served, or what to install."""
+
+
+# --- bytes are kept ---------------------------------------------------------------------------------------------------
+
+
+class Sink(Protocol):
+    """An open partial file. Positional, sync, thread-safe; promises no order."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is, and how it is known again."""
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """All of `data` at `offset`, or a `StorageError`."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """The bytes at `offset`; fewer than `size` only at the end of the file."""
+
+    def sync(self) -> None:
+        """Return when everything written so far would survive a power cut.
+
+        Raises `PartLost` when the partial file was deleted, replaced or cut while it was open.
+        """
+
+    def settle(self, size: int, modified: float | None) -> None:
+        """Cut to the final `size`, set the modification time, then sync file and metadata."""
+
+    def publish(self, name: str, *, replace: bool) -> str:
+        """Give the file its final name, atomically and durably, and return the absolute path.
+
+        Never replaces an existing file unless `replace`: raises `NameTaken` then, and nothing has changed.
+        May be repeated after a crash: if `name` is this very file already, the rest is done and the path returned.
+        """
+
+    def discard(self) -> None:
+        """Delete the partial file, if it is still the one that was created here. Idempotent."""
+
+    def close(self) -> None:
+        """Close it, keeping the partial file. Idempotent."""
+
+
+class Store(Protocol):
+    """Makes, reserves and finds partial files."""
+
+    def free_name(self, directory: str, name: str) -> str:
+        """`name`, or the first of `name (1).ext`, `name (2).ext`… for which neither file nor partial file exists."""
+
+    def exists(self, directory: str, name: str) -> bool:
+        """Whether something of that name stands in the directory (links count, whatever they point to)."""
+
+    def create(self, directory: str, name: str, size: int | None) -> Sink:
+        """A new partial file for `name`, with `size` bytes reserved where it is known.
+
+        The directory is made if need be. Raises `NameTaken` when a partial file of that name stands there, `DiskFull`
+        when the space cannot be had, `ReadOnly` and other `StorageError`s; then nothing is left behind.
+        """
+
+    def reopen(self, place: Place, least: int) -> Sink:
+        """The partial file at `place`. Raises `PartLost` unless it is the same regular file, with `least` bytes or more."""
+
+    def describe(self, path: str) -> tuple[int, int, int] | None:
+        """`(device, inode, size)` of a finished regular file, `None` when there is none."""
+
+
+# --- the planes meet --------------------------------------------------------------------------------------------------
+
+
+class Reporter(Protocol):
+    """What a running transfer says to the control plane."""
+
+    async def commit(self, message: Commitment) -> None:
+        """Return when the message is durable. Raises `Conflict` when the download is no longer this worker's."""
+
+    def post(self, message: Progressed) -> None:
+        """Pass news on. Never blocks, never raises; may be coalesced."""
+
+
+# --- state is kept ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadQuery:
+    """Which downloads: all conditions must hold; `None` is no condition. Newest first; `before` is a cursor (`Download.id`)."""
+
+    phases: frozenset[Phase] | None = None
+    directory: str | None = None
+    before: DownloadId | None = None
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class HostPolicy:
+    """What a host tolerated, and when that was learned (seconds since the epoch)."""
+
+    host: str
+    connections: int
+    ranges: bool
+    learned: float
+
+
+class Repository(Protocol):
+    """Durable state. One call is one transaction: when it has returned, it survives a power cut."""
+
+    async def add(self, downloads: Sequence[Download]) -> None:
+        """Record new downloads, all or none. Raises `Conflict` when an id exists."""
+
+    async def get(self, id: DownloadId) -> Download:
+        """Raises `DownloadNotFound`."""
+
+    async def identify(self, prefix: str) -> DownloadId:
+        """The one id with this prefix. Raises `DownloadNotFound` for none or several, and says which."""
+
+    async def find(self, query: DownloadQuery) -> list[Download]:
+        """Matching downloads, newest first."""
+
+    async def same(self, uri: str, directory: str, output: str | None) -> list[Download]:
+        """Downloads whose first URI, directory and output are these, newest first."""
+
+    async def claim(self, id: DownloadId, owner: str, now: float, lease: float) -> Download:
+        """Make it SCHEDULED for `owner` until `now + lease`, atomically.
+
+        A download whose owner's lease has run out is yielded first. Raises `Conflict` when another owner holds it, or
+        when its phase is neither PENDING nor left behind by a dead owner.
+        """
+
+    async def renew(self, owner: str, until: float) -> None:
+        """Extend the leases of everything that `owner` holds."""
+
+    async def advance(
+        self,
+        id: DownloadId,
+        cause: Cause,
+        now: float,
+        *,
+        owner: str | None = None,
+        detail: str | None = None,
+        path: str | None = None,
+        verified: Verified | None = None,
+        fault: Fault | None = None,
+    ) -> tuple[Download, Transition]:
+        """Move the phase by the table and append the event, with the facts given.
+
+        A phase outside `CLAIMED_PHASES` drops owner and lease. RETRIED clears path, verification and fault. With
+        `owner`, raises `Conflict` when the lease is not that owner's any more. Raises `IllegalTransition`.
+        """
+
+    async def intend(self, id: DownloadId, intent: Intent) -> Download:
+        """Set what the user wants."""
+
+    async def checkpoint(self, id: DownloadId, checkpoint: Checkpoint, *, owner: str | None = None) -> None:
+        """Replace the checkpoint, and the name, size and downloaded count that it implies. `owner` as in `advance`."""
+
+    async def checkpoint_of(self, id: DownloadId) -> Checkpoint | None:
+        """The latest checkpoint, `None` when there is none."""
+
+    async def forget_checkpoint(self, id: DownloadId) -> None:
+        """Drop the checkpoint: the next run begins anew."""
+
+    async def remove(self, id: DownloadId) -> None:
+        """Forget the download and its story. Raises `DownloadNotFound`, and `Conflict` while a live owner holds it."""
+
+    async def story(self, id: DownloadId) -> list[Transition]:
+        """Its transitions, oldest first."""
+
+    async def host_policy(self, host: str) -> HostPolicy | None:
+        """What was learned about `host` (`name:port`)."""
+
+    async def learn(self, policy: HostPolicy) -> None:
+        """Replace what is known about its host."""
+
+    async def close(self) -> None:
+        """Release it. Idempotent."""
+
+
+# --- users ask --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a foreground fetch ended. `already` says that the file was complete before."""
+
+    download: Download
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A download with everything that is recorded of it."""
+
+    download: Download
+    checkpoint: Checkpoint | None
+    transitions: tuple[Transition, ...]
+
+
+class Downloads(Protocol):
+    """The verbs. Every face of dlm, the command line first, knows this and nothing below it."""
+
+    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int) -> list[Outcome]:
+        """Add or resume these, carry them through here, at most `jobs` at once, and return their ends in order.
+
+        Cancelling it stops cleanly: every checkpoint is written, every download left as one that can be resumed.
+        """
+
+    async def list(self, query: DownloadQuery) -> list[Download]:
+        """Downloads as they stand."""
+
+    async def show(self, reference: str) -> Story:
+        """One download; `reference` is any unique prefix of its id."""
+
+    async def remove(self, reference: str, *, delete_files: bool) -> Download:
+        """Forget it. The partial file goes with it; a finished file only with `delete_files`."""
+
+    async def verify(self, reference: str) -> Verified:
+        """Read a finished file again. Raises `DigestMismatch`, or `StorageError` when it is not there."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """What happens from now on, until `close`."""
+
+    async def close(self) -> None:
+        """Release everything. Idempotent."""

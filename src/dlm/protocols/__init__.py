@@ -1,0 +1,1 @@
+"""Adapters that fetch. Each is a thin Source behind the seams of `dlm.ports`."""
