@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
 from dlm.model.event import Event, Transition
-from dlm.model.message import Commitment, Progressed
+from dlm.model.message import Commitment, Progressed, Start
 from dlm.model.phase import Cause, Intent, Phase
 from dlm.model.resource import Mirror, Resource, Verified
 from dlm.model.span import Span
@@ -156,6 +156,15 @@ class Store(Protocol):
     def reopen(self, place: Place, least: int) -> Sink:
         """The partial file at `place`. Raises `PartLost` unless it is the same regular file, with `least` bytes or more."""
 
+    def confirm(self, path: str, place: Place) -> bool:
+        """Whether `path` is the very file that was at `place`: then it was published, and its name is durable now."""
+
+    def erase(self, path: str, place: Place) -> bool:
+        """Delete the finished file at `path` if it is still the very file that was at `place`. Says whether it was."""
+
+    def digest(self, path: str, algorithm: str) -> bytes:
+        """The digest of a finished file; `algorithm` as in `model.resource.ALGORITHMS`. Blocks for as long as reading takes."""
+
     def describe(self, path: str) -> tuple[int, int, int] | None:
         """`(device, inode, size)` of a finished regular file, `None` when there is none."""
 
@@ -171,6 +180,16 @@ class Reporter(Protocol):
 
     def post(self, message: Progressed) -> None:
         """Pass news on. Never blocks, never raises; may be coalesced."""
+
+
+class Worker(Protocol):
+    """What carries one download through: inline here, or in a child process."""
+
+    async def carry(self, start: Start, reporter: Reporter) -> None:
+        """From the address to the published file. Raises the `DlmError` that ended it.
+
+        Cancelling it stops cleanly: what has come is checkpointed, nothing is written afterwards.
+        """
 
 
 # --- state is kept ----------------------------------------------------------------------------------------------------
@@ -242,6 +261,9 @@ class Repository(Protocol):
         `owner`, raises `Conflict` when the lease is not that owner's any more. Raises `IllegalTransition`.
         """
 
+    async def respecify(self, id: DownloadId, spec: DownloadSpec) -> Download:
+        """Replace what the user asked for, as a later command words it. Raises `Conflict` while an owner holds it."""
+
     async def intend(self, id: DownloadId, intent: Intent) -> Download:
         """Set what the user wants."""
 
@@ -296,6 +318,7 @@ class Downloads(Protocol):
     async def fetch(self, specs: Sequence[DownloadSpec], jobs: int) -> list[Outcome]:
         """Add or resume these, carry them through here, at most `jobs` at once, and return their ends in order.
 
+        Raises `InvalidRequest` for the first that cannot be carried out as it is written; then nothing has been added.
         Cancelling it stops cleanly: every checkpoint is written, every download left as one that can be resumed.
         """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from typing import NewType
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Intent, Phase
@@ -16,7 +16,14 @@ from dlm.model.span import Span, total
 DownloadId = NewType("DownloadId", str)
 """16 hexadecimal digits; users may give any unique prefix."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Controls, and halves of characters: Python's sign for bytes on the command line that are not UTF-8."""
+_UNNAMEABLE = re.compile(r"[\x00\ud800-\udfff]")
+_SECRET = re.compile(
+    r"signature|(?<![a-z])sig|token|secret|passw|pwd|credential|(?:api|access)[-_]?key|auth|key-pair-id|\A(?:key|pass|jwt)\Z",
+    re.IGNORECASE,
+)
+"""Names of query parameters whose values are not shown. Rather too many than too few."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -46,7 +53,7 @@ class DownloadSpec:
     cookies: str | None = None
     user: str | None = None
     """`NAME:PASSWORD`."""
-    bearer: str | None = field(default=None, repr=False)
+    bearer: str | None = None
     netrc: bool = False
     proxy: str | None = None
     insecure: bool = False
@@ -59,6 +66,11 @@ class DownloadSpec:
     retries: int = 5
     timeout: float = 30.0
     http3: bool = False
+
+    def __repr__(self) -> str:
+        # A spec turns up in tracebacks and logs: what is secret in it must not.
+        shown = redacted(self)
+        return f"DownloadSpec({', '.join(f'{field.name}={getattr(shown, field.name)!r}' for field in fields(shown))})"
 
     @property
     def streams_out(self) -> bool:
@@ -77,36 +89,45 @@ class DownloadSpec:
             _refuse_control(value, f"the header {name}")
         for label in ("user_agent", "referer", "user", "bearer", "proxy"):
             _refuse_control(getattr(self, label) or "", label.replace("_", " "))
+        for label in ("directory", "output", "cookies", "cacert", "cert", "key"):
+            if _UNNAMEABLE.search(getattr(self, label) or ""):
+                raise InvalidRequest(f"the {label} holds a zero byte or bytes that are not UTF-8")
         if not 1 <= self.connections <= 256:
             raise InvalidRequest(f"{self.connections} connections cannot be opened: choose 1 to 256")
         if self.retries < 0:
             raise InvalidRequest("the number of retries cannot be negative")
-        if not self.timeout > 0:
-            raise InvalidRequest("the time-out must be more than 0 seconds")
+        if not 0 < self.timeout < float("inf"):
+            raise InvalidRequest("the time-out must be a number of seconds, more than 0")
+        if self.limit_rate is not None and self.limit_rate <= 0:
+            raise InvalidRequest("the rate limit must be more than 0 bytes a second")
+        if self.range is not None and not 0 <= self.range.start < self.range.stop:
+            raise InvalidRequest("the range holds no byte")
         return self
 
 
 def check_uri(uri: str) -> None:
     """Raises `InvalidRequest` for what is not an absolute address; which schemes are served is the registry's business."""
     _refuse_control(uri, "the URL")
+    shown = without_credentials(uri)
     if re.search(r"\s", uri):
-        raise InvalidRequest(f"'{without_credentials(uri)}' has a space in it: write %20 there, or quote the URL")
-    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri):
-        raise InvalidRequest(f"'{uri}' is not a URL: it has no scheme; did you mean https://{uri.rpartition('@')[2]}?")
+        raise InvalidRequest(f"'{shown}' has a space in it: write %20 there, or quote the URL")
+    # `name:password@host` looks like a scheme and is none.
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?![^/?#]*@)", uri):
+        raise InvalidRequest(f"'{shown}' is not a URL: it has no scheme; did you mean https://{shown}?")
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError as error:
-        raise InvalidRequest(f"'{without_credentials(uri)}' is not a URL: {error}") from error
+        raise InvalidRequest(f"'{shown}' is not a URL: its host or port cannot be read") from error
     if parts.scheme.lower() in {"http", "https"} and not parts.hostname:
-        raise InvalidRequest(f"'{uri}' is not a URL: it names no host")
+        raise InvalidRequest(f"'{shown}' is not a URL: it names no host")
     if port == 0:
-        raise InvalidRequest(f"'{without_credentials(uri)}' names port 0, which no server has")
+        raise InvalidRequest(f"'{shown}' names port 0, which no server has")
 
 
 def _refuse_control(text: str, where: str) -> None:
     if _CONTROL.search(text):
-        raise InvalidRequest(f"{where} holds a control character (such as a line break), which could forge a request")
+        raise InvalidRequest(f"{where} holds a control character (such as a line break) or bytes that are not UTF-8")
 
 
 def _visible(text: str) -> str:
@@ -114,18 +135,26 @@ def _visible(text: str) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """`uri` as it may be shown: user and password removed, and the values of signatures and tokens in the query."""
+    """`uri` as it may be shown: no user, password or fragment, and `***` for signatures, tokens and the like in the query.
+
+    Takes a proxy's `name:password@host:port` as well. Never raises. Where host and port cannot be read, all before the
+    last `@` goes, since the password may hold the very character that made them unreadable.
+    """
+    user = r"[^/?#]*@"
     try:
-        parts = urlsplit(uri)
+        urlsplit(uri).port  # noqa: B018 (it raises)
     except ValueError:
-        return re.sub(r"//[^/]*@", "//", uri)
-    netloc = parts.netloc.rpartition("@")[2]
-    query = re.sub(
-        r"(?i)((?:^|&)[^=&]*(?:signature|token|secret|password|passwd|credential|api[-_]?key|auth|sig|key-pair-id)[^=&]*=)[^&]*",
-        r"\1***",
-        parts.query,
-    )
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+        user = r".*@"
+    shown = re.sub(rf"\A([^/?#@]*:/+|//)?{user}", r"\1", uri, count=1, flags=re.DOTALL).partition("#")[0]
+    # What stands where a port should and is no number may be a password whose host was forgotten.
+    shown = re.sub(r"\A([^/?#]*//[^/?#:\[]*):(?!\d*(?:[/?]|\Z))[^/?]*", r"\1", shown)
+    address, mark, query = shown.partition("?")
+    return address + mark + "".join(map(_shown_parameter, re.split(r"([&;])", query)))
+
+
+def _shown_parameter(text: str) -> str:
+    name, equals, value = text.partition("=")
+    return f"{name}=***" if equals and value and _SECRET.search(unquote(name)) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +233,7 @@ def redacted(spec: DownloadSpec) -> DownloadSpec:
         spec,
         uris=tuple(map(without_credentials, spec.uris)),
         headers=tuple((name, "***") for name, _ in spec.headers),
+        referer=None if spec.referer is None else without_credentials(spec.referer),
         user=None if spec.user is None else spec.user.partition(":")[0] + ":***",
         bearer=None if spec.bearer is None else "***",
         proxy=None if spec.proxy is None else without_credentials(spec.proxy),

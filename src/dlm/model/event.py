@@ -11,7 +11,7 @@ from dlm.model.phase import Cause, Phase
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One durable row of a download's story. `seq` grows with every event of the Repository; `at` is seconds since the epoch."""
+    """One durable row of a download's story. `seq` grows with every event recorded; `at` is in seconds since the epoch."""
 
     seq: int
     id: DownloadId

@@ -16,10 +16,14 @@ from dlm.model.span import Span
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Carry this download through; `checkpoint` is what is on stable storage of it already."""
+    """Carry this download through; `checkpoint` is what is on stable storage of it already.
+
+    `ceiling` is how many connections the host is known to tolerate, `None` when nothing is known.
+    """
 
     download: Download
     checkpoint: Checkpoint | None
+    ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,16 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What the transfer learned about a host (`name:port`) that later downloads should know."""
+
+    id: DownloadId
+    host: str
+    connections: int
+    ranges: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionView:
     """One connection: the lease it works on, where it is in it, its speed in bytes a second."""
 
@@ -84,5 +98,5 @@ class Progressed:
     """What the transfer is waiting for, when it is."""
 
 
-Commitment = Resolved | Checkpointed | Completing | Published
+Commitment = Resolved | Checkpointed | Completing | Published | Observed
 Report = Commitment | Progressed

@@ -69,6 +69,7 @@ TRANSITIONS: dict[tuple[Phase, Cause], Phase] = {
     (Phase.RUNNING, Cause.CANCELLED): Phase.CANCELLED,
     (Phase.RUNNING, Cause.ERRED): Phase.FAILED,
     (Phase.RUNNING, Cause.YIELDED): Phase.PENDING,
+    (Phase.COMPLETING, Cause.TRANSFERRED): Phase.COMPLETING,  # the name was taken meanwhile: with another one
     (Phase.COMPLETING, Cause.PUBLISHED): Phase.COMPLETED,
     (Phase.COMPLETING, Cause.HALTED): Phase.PAUSED,
     (Phase.COMPLETING, Cause.CANCELLED): Phase.CANCELLED,

@@ -102,6 +102,8 @@ class Mirror:
     uri: str
     resolved: str | None = None
     """Where redirects led this time; good for this run only, since such addresses often expire."""
+    home: bool = True
+    """Whether redirects never left the origin of `uri`: only then may the user's secrets go to `resolved`."""
 
 
 @dataclass(frozen=True, slots=True)

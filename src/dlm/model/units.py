@@ -7,8 +7,8 @@ import re
 from dlm.model.error import InvalidRequest
 from dlm.model.span import Span
 
-_FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b?)(?:/s|ps)?\s*", re.IGNORECASE)
+_FACTORS: dict[str, int] = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)(i?b?)(?:/s|ps)?\s*", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
@@ -16,7 +16,12 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise InvalidRequest(f"'{text}' is not a size: write a number with K, M, G or T, such as 500K or 1.5GiB")
-    return int(float(match[1]) * _FACTORS[match[2].lower()])
+    whole, _, fraction = match[1].partition(".")
+    factor = _FACTORS[match[2].lower()]
+    size: int = int(whole) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
+    if size >= 2**63:
+        raise InvalidRequest(f"'{text}' is more than any file system can hold")
+    return size
 
 
 def parse_rate(text: str) -> int | None:
@@ -31,7 +36,7 @@ def parse_rate(text: str) -> int | None:
 
 def parse_range(text: str) -> Span:
     """`A-B`, both inclusive as in HTTP, as a Span. An open end is not a Span, so both ends must be there."""
-    match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*", text)
     if match is None or int(match[2]) < int(match[1]):
         raise InvalidRequest(f"'{text}' is not a range: write FIRST-LAST in bytes, such as 0-1023")
     return Span(int(match[1]), int(match[2]) + 1)
@@ -53,7 +58,7 @@ def format_rate(rate: float) -> str:
 
 def format_duration(seconds: float | None) -> str:
     """`1:02:03`, `2:03`, `0:07`; `--:--` when it is not known; days are written out."""
-    if seconds is None or seconds < 0 or seconds > 99 * 86400:
+    if seconds is None or not 0 <= seconds <= 99 * 86400:
         return "--:--"
     whole = int(seconds + 0.5)
     days, rest = divmod(whole, 86400)

@@ -1,0 +1,53 @@
+"""Reads a file and takes its digest, and shows on a terminal how far it is."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+from typing import TextIO
+
+from dlm.cli.line import glyphs_for
+from dlm.cli.printable import printable, shorten
+from dlm.cli.sentences import percent
+from dlm.model.resource import ALGORITHMS
+from dlm.model.units import format_rate
+
+_BLOCK = 1 << 20
+_BEAT = 0.2
+
+
+def digest_of(path: str, algorithm: str, stream: TextIO | None) -> bytes:
+    """The digest of the file by an algorithm of `ALGORITHMS`; progress goes to `stream`. Raises `OSError`."""
+    import hashlib
+
+    # The digest finds damage; whether the algorithm is strong enough is for the user to say.
+    state = hashlib.new(ALGORITHMS[algorithm][0], usedforsecurity=False)
+    began = shown = monotonic()
+    read = 0
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        while block := file.read(_BLOCK):
+            state.update(block)
+            read += len(block)
+            now = monotonic()
+            if stream is not None and now - shown >= _BEAT:
+                shown = now
+                _show(stream, path, f"  {percent(read, size):>3} %  {format_rate(read / (now - began))}")
+    if stream is not None and shown != began:
+        _clear(stream)
+    return state.digest()
+
+
+def _show(stream: TextIO, path: str, figures: str) -> None:
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns - 2
+    except (OSError, ValueError):
+        width = 78
+    name = shorten(printable(os.path.basename(path)), max(1, width - len(figures)), glyphs_for(stream.encoding).gap)
+    stream.write(f"\r\x1b[K{name}{figures}")
+    stream.flush()
+
+
+def _clear(stream: TextIO) -> None:
+    stream.write("\r\x1b[K")
+    stream.flush()

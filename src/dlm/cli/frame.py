@@ -1,0 +1,160 @@
+"""What a terminal shows while downloads run: lines that fit its width and height. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dlm.cli.board import Board, Row
+from dlm.cli.cells import Cell, Shade, cells
+from dlm.cli.line import HUES, Glyphs, Line, Piece, line, width_of
+from dlm.cli.printable import columns, pad, printable, shorten
+from dlm.cli.sentences import amount, percent
+from dlm.model.message import Progressed
+from dlm.model.phase import Phase
+from dlm.model.units import format_duration, format_rate, format_size
+
+_PULSE_SPEED = 12  # columns a second
+_LEAST_BAR = 8
+
+
+def frame(board: Board, now: float, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """Lines no wider than `width` and no more than `height`: one download fills two; several take one each, and a total."""
+    active = board.active()
+    if board.expected == 1:
+        return [each for row in active[:1] for each in _alone(row, now, width, glyphs)][: max(1, height)]
+    room = max(1, height - 1)
+    hidden = len(active) - room if len(active) > room else 0
+    lines = [_among(row, now, width, glyphs) for row in active[: room - 1 if hidden else room]]
+    if hidden:
+        lines.append(_fit(line(Piece(f"{glyphs.gap} and {hidden + 1} more under way", "faint")), width))
+    return [*lines, _total(board, width)][-max(1, height) :]
+
+
+# --- one download -----------------------------------------------------------------------------------------------------
+
+
+def _alone(row: Row, now: float, width: int, glyphs: Glyphs) -> list[Line]:
+    label, progress = printable(row.download.label), row.progress
+    note = _note(row)
+    if progress is None or note:
+        shown = [note or "connecting"]
+    else:
+        shown = _figures(progress, width - min(columns(label), 16) - 2, glyphs)
+    right = shorten("  ".join(shown), width - 2, glyphs.gap)
+    name = pad(label, max(0, width - columns(right) - 2), glyphs.gap)
+    lines = [line(Piece(name, "strong"), "  ", right)]
+    if progress is not None:
+        lines.append(line(*bar(progress, width, now, glyphs)))
+    return [_fit(each, width) for each in lines]
+
+
+def _figures(progress: Progressed, room: int, glyphs: Glyphs) -> list[str]:
+    """As many figures as fit, the most useful first to stay."""
+    speed = f"{format_rate(progress.smoothed_speed):>12}"
+    sizes = amount(progress.downloaded, progress.total)
+    count = f"{glyphs.times}{len(progress.connections):<2}"
+    if progress.total is None:
+        ranked = [(0, sizes), (1, speed), (2, count)]
+    else:
+        share = f"{percent(progress.downloaded, progress.total):>3} %"
+        ranked = [(0, share), (3, sizes), (1, speed), (2, f"{format_duration(progress.eta):>7}"), (4, count)]
+    while len(ranked) > 1 and sum(len(text) + 2 for _, text in ranked) - 2 > room:
+        ranked.remove(max(ranked))
+    return [text for _, text in ranked]
+
+
+# --- several ----------------------------------------------------------------------------------------------------------
+
+
+def _among(row: Row, now: float, width: int, glyphs: Glyphs) -> Line:
+    progress, note = row.progress, _note(row)
+    name = pad(printable(row.download.label), max(10, width * 3 // 10), glyphs.gap)
+    room = width - columns(name) - 2
+    if progress is None or note:
+        return line(name, "  ", Piece(shorten(printable(note or "connecting"), room, glyphs.gap), "faint"))
+    share = (
+        f"{percent(progress.downloaded, progress.total):>3} %" if progress.total else f"{format_size(progress.downloaded):>10}"
+    )
+    fields = [share, f"{format_rate(progress.smoothed_speed):>12}", f"{format_duration(progress.eta):>7}"]
+    while len(fields) > 1 and room - len("  ".join(fields)) - 2 < _LEAST_BAR:
+        fields.pop()
+    figures = "  ".join(fields)
+    bar_width = room - len(figures) - 2
+    drawn = [*bar(progress, bar_width, now, glyphs), Piece("  ")] if bar_width >= _LEAST_BAR else []
+    return _fit(line(name, "  ", *drawn, figures), width)
+
+
+def _total(board: Board, width: int) -> Line:
+    done, failed = board.count(Phase.COMPLETED), board.count(Phase.FAILED, Phase.CANCELLED)
+    rows = list(board.rows.values())
+    sizes = [row.size for row in rows]
+    whole = sum(size or 0 for size in sizes) if len(rows) >= board.expected and None not in sizes else None
+    come = sum(row.downloaded for row in rows)
+    speed = sum(row.progress.smoothed_speed for row in rows if row.progress)
+    counts = [f"{done} of {board.expected} done"]
+    counts += [f"{failed} failed"] if failed else []
+    counts += [f"{board.waiting} waiting"] if board.waiting else []
+    facts = [", ".join(counts), amount(come, whole), format_rate(speed)]
+    if whole is not None and speed > 0:
+        facts.append(f"{format_duration((whole - come) / speed)} left")
+    while len(facts) > 1 and sum(len(fact) + 3 for fact in facts) - 3 > width:
+        facts.pop()
+    return _fit(line(Piece("   ".join(facts), "strong")), width)
+
+
+# --- bars -------------------------------------------------------------------------------------------------------------
+
+
+def bar(progress: Progressed, width: int, now: float, glyphs: Glyphs) -> list[Piece]:
+    """Exactly `width` columns: a pulse when the size is not known, a plain bar for one connection, else the map."""
+    if progress.total is None:
+        return _pulse(width, now, glyphs)
+    if len(progress.connections) <= 1 and not progress.troubled:
+        full = min(width, progress.downloaded * width // progress.total) if progress.total else width
+        return [Piece(glyphs.done * full, "good"), Piece(glyphs.pending * (width - full), "faint")]
+    return [_drawn(cell, glyphs) for cell in cells(progress, width)]
+
+
+def _drawn(cell: Cell, glyphs: Glyphs) -> Piece:
+    hue = (cell.connection or 0) % len(HUES)
+    return {
+        Shade.HEAD: Piece(glyphs.head, f"head{hue}"),
+        Shade.TROUBLED: Piece(glyphs.troubled, "bad"),
+        Shade.CLAIMED: Piece(glyphs.claimed, f"claimed{hue}"),
+        Shade.PENDING: Piece(glyphs.pending, "faint"),
+        Shade.FLOWN: Piece(glyphs.done, f"flown{hue}"),
+        Shade.DONE: Piece(glyphs.done, "good"),
+    }[cell.shade]
+
+
+def _pulse(width: int, now: float, glyphs: Glyphs) -> list[Piece]:
+    block = max(1, width // 6)
+    travel = max(1, width - block)
+    step = int(now * _PULSE_SPEED) % (2 * travel)
+    left = step if step < travel else 2 * travel - step
+    parts = (
+        (glyphs.pending * left, "faint"),
+        (glyphs.done * block, "flown0"),
+        (glyphs.pending * (width - block - left), "faint"),
+    )
+    return [Piece(text, tone) for text, tone in parts]
+
+
+def _note(row: Row) -> str | None:
+    if row.download.phase is Phase.COMPLETING:
+        return "finishing"
+    return row.progress.note if row.progress else None
+
+
+def _fit(given: Line, width: int) -> Line:
+    if width_of(given) <= width:
+        return given
+    return tuple(_clipped(given, width))
+
+
+def _clipped(given: Line, width: int) -> Iterable[Piece]:
+    left = width
+    for piece in given:
+        text = shorten(piece.text, left, "")
+        left -= columns(text)
+        yield Piece(text, piece.tone)

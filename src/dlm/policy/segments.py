@@ -1,0 +1,120 @@
+"""SegmentMap: who fetches which bytes of one Part.
+
+Invariant: the done spans, the rest of each lease, and the free spans are a disjoint cover of the Part. No byte is
+ever lost or owned twice, whatever the order of claims, steals, movements and releases.
+
+Rules
+-----
+* Only the Outlet that pours into a lease moves its `position`, and only forward, after the bytes are written.
+* A steal shortens the victim's `stop`, never below its `position`. The victim learns of it by its next chunk being clipped.
+* A Part of unknown size is one span to `UNBOUNDED`, until `settle` says where it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from dlm.model.span import Span, merge, subtract, total
+
+UNBOUNDED = 2**63 - 1
+"""The end of a Part whose size is not known: more than any file system holds."""
+
+
+class Lease:
+    """A span that one connection owns: `start` to `position` is written, `position` to `stop` is still to come."""
+
+    __slots__ = ("position", "start", "stop")
+
+    def __init__(self, start: int, stop: int) -> None:
+        self.start = start
+        self.position = start
+        self.stop = stop
+
+    @property
+    def remaining(self) -> int:
+        """Bytes still to come."""
+        return self.stop - self.position
+
+    def __repr__(self) -> str:
+        return f"<Lease {self.start}-[{self.position}]-{self.stop}>"
+
+
+class SegmentMap:
+    """The spans of one Part: done, leased, free."""
+
+    def __init__(self, size: int | None, done: Iterable[Span] = ()) -> None:
+        self.size = size
+        self._whole = Span(0, UNBOUNDED if size is None else size)
+        self._done = merge(done)
+        self._leases: list[Lease] = []
+        if self._done and (self._done[0].start < 0 or self._done[-1].stop > self._whole.stop):
+            raise ValueError(f"done spans {self._done} lie outside {self._whole}")
+
+    @property
+    def leases(self) -> Sequence[Lease]:
+        """The leases that are out, oldest first."""
+        return self._leases
+
+    @property
+    def complete(self) -> bool:
+        """Whether every byte is done and no lease is out."""
+        return not self._leases and not self.free()
+
+    def done(self) -> list[Span]:
+        """What is written, sorted and merged: the part of each lease before its position counts."""
+        return merge([*self._done, *(Span(lease.start, lease.position) for lease in self._leases)])
+
+    def free(self) -> list[Span]:
+        """What nobody has and nobody fetches."""
+        return subtract(self._whole, merge([*self._done, *(Span(lease.start, lease.stop) for lease in self._leases)]))
+
+    def downloaded(self) -> int:
+        """How many bytes are done."""
+        return total(self.done())
+
+    def prefix(self) -> int:
+        """How many bytes from offset 0 on are done without a gap."""
+        first = next(iter(self.done()), None)
+        return first.stop if first is not None and first.start == 0 else 0
+
+    def claim(self) -> Lease | None:
+        """A lease on the whole of the first free span, `None` when nothing is free."""
+        gaps = self.free()
+        return self._lease(gaps[0]) if gaps else None
+
+    def steal(self, victim: Lease, at: int) -> Lease:
+        """A lease on `[at, victim.stop)`, which the victim loses. `at` lies in the victim's rest."""
+        if victim not in self._leases or not victim.position <= at < victim.stop:
+            raise ValueError(f"nothing to steal at {at} from {victim}")
+        stop, victim.stop = victim.stop, at
+        return self._lease(Span(at, stop))
+
+    def release(self, lease: Lease) -> None:
+        """Take a lease back: what it wrote is done, the rest is free."""
+        self._leases.remove(lease)
+        self._done = merge([*self._done, Span(lease.start, lease.position)])
+
+    def settle(self, size: int) -> None:
+        """The Part of unknown size turned out to have `size` bytes; whatever lies behind is forgotten."""
+        if self.size is not None:
+            raise ValueError(f"the size is known to be {self.size} already")
+        self.size = size
+        self._whole = Span(0, size)
+        self._done = [span for span in (Span(s.start, min(s.stop, size)) for s in self._done) if span.size > 0]
+        for lease in self._leases:
+            lease.stop = max(lease.position, min(lease.stop, size))
+
+    def forfeit(self, spans: Iterable[Span]) -> None:
+        """Make done bytes free again, because they proved wrong. No lease may be out."""
+        if self._leases:
+            raise ValueError("bytes cannot be forfeited while leases are out")
+        wrong = merge(spans)
+        self._done = [rest for span in self._done for rest in subtract(span, wrong)]
+
+    def _lease(self, span: Span) -> Lease:
+        lease = Lease(span.start, span.stop)
+        self._leases.append(lease)
+        return lease
+
+    def __repr__(self) -> str:
+        return f"<SegmentMap {self.downloaded()} of {self.size}, {len(self._leases)} leased>"

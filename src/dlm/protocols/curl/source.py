@@ -1,0 +1,183 @@
+"""HttpSource: HTTP and HTTPS through libcurl, behind `ports.Source`.
+
+Redirects are followed here, hop by hop under `policy.redirect`, because libcurl would take custom headers and the
+Referer along to strangers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+import pycurl
+
+from dlm.model.download import DownloadSpec, without_credentials
+from dlm.model.error import Refused, TimedOut
+from dlm.model.resource import Mirror, Resource
+from dlm.model.span import Span
+from dlm.policy.redirect import next_hop, origin
+from dlm.policy.segments import UNBOUNDED
+from dlm.ports import Clock, Outlet
+from dlm.protocols.curl.exchange import Exchange, Reply
+from dlm.protocols.curl.jars import CookieJars
+from dlm.protocols.curl.multi import CurlLoop
+from dlm.protocols.curl.options import Ask
+from dlm.protocols.http.content_range import Unsatisfied, parse
+from dlm.protocols.http.fields import content_length
+from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, judge_opening, judge_range
+
+MULTIPLEX_FROM = 4
+"""Downloads of one https origin from which on they share HTTP/2 connections instead of each opening its own."""
+_COMPRESSED = re.compile(r"\.(gz|tgz|bz2|xz|zst|br|svgz|lz4|z)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where a chain of redirects ended: the exchange whose head is there, and the address that gave it."""
+
+    exchange: Exchange
+    reply: Reply
+    uri: str
+    home: bool
+
+
+class HttpOpening:
+    """See `ports.Opening`."""
+
+    def __init__(self, resource: Resource, arrival: Arrival) -> None:
+        self.resource = resource
+        self._arrival = arrival
+
+    async def pour(self, outlet: Outlet) -> None:
+        """See `ports.Opening`."""
+        exchange, reply = self._arrival.exchange, self._arrival.reply
+        try:
+            await exchange.body(outlet, content_length(reply.fields), decoded=self.resource.encoded)
+        finally:
+            exchange.close()
+
+    async def close(self) -> None:
+        """See `ports.Opening`."""
+        self._arrival.exchange.close()
+
+
+class HttpSource:
+    """See `ports.Source`. Bound to the event loop on which it is first used."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._loop: CurlLoop | None = None
+        self._jars = CookieJars()
+        self._openings: Counter[object] = Counter()
+
+    async def open(self, uri: str, spec: DownloadSpec) -> HttpOpening:
+        """See `ports.Source`. Asks with a range from the start, which shows whether the server knows ranges."""
+        self._openings[origin(uri)] += 1
+        wanted = spec.range
+        asked = "0-" if wanted is None else f"{wanted.start}-{wanted.stop - 1}"
+        version = self._version(uri, spec, bulk=False)
+        ask = Ask(uri, home=True, range=asked, decode=self._decodes(uri), version=version)
+        arrival = await self._follow(spec, ask, lambda _: None)
+        if arrival.reply.status == 416 and wanted is None:
+            # An empty file has no first byte to ask for, and some servers refuse ranges altogether.
+            arrival.exchange.close()
+            arrival = await self._follow(spec, replace(ask, range=None), lambda _: None)
+        try:
+            mirror = Mirror(uri, arrival.uri if arrival.uri != uri else None, home=arrival.home)
+            said = parse(arrival.reply.fields.get("content-range"))
+            if arrival.reply.status == 416 and wanted is not None:
+                end = f"; it has {said.total} bytes" if isinstance(said, Unsatisfied) and said.total is not None else ""
+                shown = without_credentials(uri)
+                raise Refused(f"{shown} has no bytes {wanted.start}-{wanted.stop - 1}{end}", uri=shown)
+            resource = judge_opening(
+                arrival.reply.status,
+                arrival.reply.fields,
+                mirror,
+                wanted,
+                decoded=self._decodes(uri),
+                now=self._clock.wall(),
+            )
+        except BaseException:
+            arrival.exchange.close()
+            raise
+        return HttpOpening(resource, arrival)
+
+    async def fetch(self, resource: Resource, mirror: Mirror, span: Span, outlet: Outlet, spec: DownloadSpec) -> None:
+        """See `ports.Source`. Bulk goes over HTTP/1.1: each connection then has its own window and its own share."""
+        offset = 0 if spec.range is None else spec.range.start
+        absolute = Span(span.start + offset, span.stop if span.stop == UNBOUNDED else span.stop + offset)
+        uri = mirror.resolved or mirror.uri
+        total = resource.part.size if spec.range is None else None
+        last = "" if absolute.stop == UNBOUNDED else absolute.stop - 1
+        ask = Ask(
+            uri,
+            home=mirror.resolved is None or mirror.home,
+            range=f"{absolute.start}-{last}",
+            condition=resource.validator.condition,
+            version=self._version(uri, spec, bulk=True),
+        )
+        hops = [uri]
+
+        def judge(reply: Reply) -> None:
+            if reply.status not in REDIRECTS:
+                request = RangeRequest(absolute, total, resource.validator, resource.media_type, len(hops) > 1)
+                judge_range(reply.status, reply.fields, request, uri, self._clock.wall())
+
+        arrival = await self._follow(spec, ask, judge, hops)
+        try:
+            await arrival.exchange.body(outlet, content_length(arrival.reply.fields))
+        finally:
+            arrival.exchange.close()
+
+    async def close(self) -> None:
+        """See `ports.Source`."""
+        if self._loop is not None:
+            await self._loop.close()
+            self._loop = None
+
+    async def _follow(
+        self, spec: DownloadSpec, ask: Ask, judge: Callable[[Reply], None], hops: list[str] | None = None
+    ) -> Arrival:
+        """Ask, and go where redirects lead, until a reply is none. `hops` receives every address that was asked."""
+        hops = [ask.uri] if hops is None else hops
+        loop = self._loop = self._loop or CurlLoop()
+        while True:
+            exchange = Exchange(loop, ask, spec, self._jars.of(spec), judge)
+            try:
+                reply = await self._head(exchange, ask, spec)
+                location = reply.fields.get("location")
+                if reply.status not in REDIRECTS or location is None:
+                    return Arrival(exchange, reply, ask.uri, ask.home)
+                await exchange.discard()
+            except BaseException:
+                exchange.close()
+                raise
+            exchange.close()
+            hop = next_hop(ask.uri, location, hops, allow_downgrade=spec.insecure or spec.checksum is not None)
+            hops.append(hop.uri)
+            ask = replace(ask, uri=hop.uri, home=ask.home and hop.same_origin)
+
+    async def _head(self, exchange: Exchange, ask: Ask, spec: DownloadSpec) -> Reply:
+        """The head of a reply, within twice the time-out: the first byte may take longer than the next one."""
+        try:
+            async with asyncio.timeout(2 * spec.timeout):
+                return await exchange.head()
+        except TimeoutError as error:
+            shown = without_credentials(ask.uri)
+            raise TimedOut(f"{shown} did not answer within {2 * spec.timeout:g} s", uri=shown) from error
+
+    def _version(self, uri: str, spec: DownloadSpec, *, bulk: bool) -> int:
+        if spec.http3:
+            return pycurl.CURL_HTTP_VERSION_3
+        if bulk or self._openings[origin(uri)] < MULTIPLEX_FROM:
+            return pycurl.CURL_HTTP_VERSION_1_1
+        return pycurl.CURL_HTTP_VERSION_2TLS
+
+    @staticmethod
+    def _decodes(uri: str) -> bool:
+        """Whether a content coding is to be undone. Of a file that is compressed by its own name it is the file's own."""
+        return _COMPRESSED.search(urlsplit(uri).path) is None

@@ -1,0 +1,59 @@
+"""Which adapter serves which addresses: a table of names, imported when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from urllib.parse import urlsplit
+
+from dlm.model.download import without_credentials
+from dlm.model.error import UnsupportedUri
+from dlm.ports import Clock, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`schemes` are served by the Source at `target` (`module:Class`); `install` says how to get what it needs."""
+
+    schemes: tuple[str, ...]
+    target: str
+    install: str
+
+
+BUILTIN = (Entry(("http", "https"), "dlm.protocols.curl.source:HttpSource", "pip install --force-reinstall pycurl"),)
+
+
+class Registry:
+    """See `ports.Sources`. Keeps one Source a target, so that downloads share connections."""
+
+    def __init__(self, clock: Clock, entries: Sequence[Entry] = BUILTIN) -> None:
+        self._clock = clock
+        self._by_scheme = {scheme: entry for entry in entries for scheme in entry.schemes}
+        self._sources: dict[str, Source] = {}
+
+    def pick(self, uri: str) -> Source:
+        """See `ports.Sources`."""
+        scheme = urlsplit(uri).scheme.lower()
+        entry = self._by_scheme.get(scheme)
+        if entry is None:
+            served = ", ".join(f"{each}://" for each in self._by_scheme)
+            raise UnsupportedUri(f"{without_credentials(uri)} is of a kind that dlm does not serve; it serves {served}")
+        if entry.target not in self._sources:
+            self._sources[entry.target] = self._load(entry)
+        return self._sources[entry.target]
+
+    async def close(self) -> None:
+        """Close every Source that was used."""
+        for source in self._sources.values():
+            await source.close()
+        self._sources.clear()
+
+    def _load(self, entry: Entry) -> Source:
+        module, _, name = entry.target.partition(":")
+        try:
+            kind = getattr(import_module(module), name)
+        except ImportError as error:
+            raise UnsupportedUri(f"{entry.schemes[0]}:// needs what is not installed: {entry.install}") from error
+        source: Source = kind(self._clock)
+        return source

@@ -1,0 +1,163 @@
+"""Rows of the database and values of the model, in both directions. The only place that knows the columns."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dlm.model.download import Checkpoint, Download
+from dlm.model.error import StateUnusable
+from dlm.model.event import Transition
+from dlm.model.phase import Cause, Intent, Phase
+from dlm.ports import HostPolicy
+from dlm.storage.encoding import (
+    decode_fault,
+    decode_place,
+    decode_resource,
+    decode_spans,
+    decode_spec,
+    decode_text,
+    decode_verified,
+    encode_fault,
+    encode_place,
+    encode_resource,
+    encode_spans,
+    encode_spec,
+    encode_text,
+    encode_verified,
+)
+
+Row = dict[str, Any]
+
+
+def spec_columns(download: Download) -> Row:
+    """The spec, and what of it the database looks for."""
+    spec = download.spec
+    return {
+        "id": download.id,
+        "spec": encode_spec(spec),
+        "uri": encode_text(spec.uris[0]),
+        "directory": encode_text(spec.directory),
+        "output": encode_text(spec.output),
+    }
+
+
+def changing_columns(download: Download) -> Row:
+    """Everything that a command may change."""
+    return {
+        "id": download.id,
+        "phase": download.phase.value,
+        "intent": download.intent.value,
+        "name": encode_text(download.name),
+        "size": download.size,
+        "downloaded": download.downloaded,
+        "path": encode_text(download.path),
+        "verified": encode_verified(download.verified),
+        "fault": encode_fault(download.fault),
+        "finished": download.finished,
+        "owner": encode_text(download.owner),
+        "lease_until": download.lease_until,
+    }
+
+
+def download_columns(download: Download) -> Row:
+    """The whole download."""
+    fixed = {"added": download.added, "group_id": encode_text(download.group)}
+    return {**spec_columns(download), **changing_columns(download), **fixed}
+
+
+def progress_columns(download: Download) -> Row:
+    """What a checkpoint implies."""
+    return {
+        "id": download.id,
+        "name": encode_text(download.name),
+        "size": download.size,
+        "downloaded": download.downloaded,
+    }
+
+
+def checkpoint_columns(download: Download, checkpoint: Checkpoint) -> Row:
+    """A checkpoint of the download."""
+    return {
+        "id": download.id,
+        "part": checkpoint.part,
+        "resource": encode_resource(checkpoint.resource),
+        "place": encode_place(checkpoint.place),
+        "done": encode_spans(checkpoint.done),
+    }
+
+
+def transition_columns(transition: Transition) -> Row:
+    """An event, without its number."""
+    return {
+        "id": transition.id,
+        "at": transition.at,
+        "origin": transition.origin.value,
+        "target": transition.target.value,
+        "cause": transition.cause.value,
+        "detail": encode_text(transition.detail),
+    }
+
+
+def download_of(row: sqlite3.Row) -> Download:
+    """The download in a row. Raises `StateUnusable` when it makes no sense."""
+    with _meaningful("download", row["id"]):
+        return Download(
+            id=row["id"],
+            spec=decode_spec(row["spec"]),
+            added=row["added"],
+            phase=Phase(row["phase"]),
+            intent=Intent(row["intent"]),
+            name=decode_text(row["name"]),
+            size=row["size"],
+            downloaded=row["downloaded"],
+            path=decode_text(row["path"]),
+            verified=decode_verified(row["verified"]),
+            fault=decode_fault(row["fault"]),
+            finished=row["finished"],
+            owner=decode_text(row["owner"]),
+            lease_until=row["lease_until"],
+            group=decode_text(row["group_id"]),
+        )
+
+
+def checkpoint_of(row: sqlite3.Row) -> Checkpoint:
+    """The checkpoint in a row. Raises `StateUnusable` when it makes no sense."""
+    with _meaningful("checkpoint of download", row["download"]):
+        return Checkpoint(
+            resource=decode_resource(row["resource"]),
+            place=decode_place(row["place"]),
+            done=decode_spans(row["done"]),
+            part=row["part"],
+        )
+
+
+def transition_of(row: sqlite3.Row) -> Transition:
+    """The event in a row. Raises `StateUnusable` when it makes no sense."""
+    with _meaningful("story of download", row["download"]):
+        return Transition(
+            seq=row["seq"],
+            id=row["download"],
+            at=row["at"],
+            origin=Phase(row["origin"]),
+            target=Phase(row["target"]),
+            cause=Cause(row["cause"]),
+            detail=decode_text(row["detail"]),
+        )
+
+
+def host_of(row: sqlite3.Row) -> HostPolicy:
+    """What is known of a host."""
+    return HostPolicy(decode_text(row["host"]) or "", row["connections"], bool(row["ranges"]), row["learned"])
+
+
+@contextmanager
+def _meaningful(what: str, id: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise StateUnusable(
+            f"the {what} {id} cannot be read from the database ({error}): remove it with `dlm remove {id}`"
+        ) from error

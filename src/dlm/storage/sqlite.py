@@ -1,0 +1,277 @@
+"""The SQLite file: made, opened, migrated, and used one transaction at a time.
+
+Rules
+-----
+* WAL with synchronous=FULL: with NORMAL a power cut loses commits that were acknowledged.
+* A database that is unreadable, empty, newer, or another program's is refused; dlm never begins an empty one in its place.
+* A new database appears under its name complete. An older one is copied, then migrated in one transaction: whatever
+  interrupts that, what stands there is the old schema or the new one.
+* Opening an existing one runs no check of the whole file: it must cost milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import TypeVar
+from urllib.parse import quote
+
+from dlm.model.error import ReadOnly, StateUnusable, StorageError
+from dlm.storage.errors import database_error, state_error
+from dlm.storage.rename import rename_without_replacing, sync_folder
+
+T = TypeVar("T")
+
+APPLICATION_ID = 0x646C6D01
+"""How the file is known as dlm's (at byte 68 of the file): "dlm" and a 1."""
+SCHEMA_VERSION = 1
+"""The number of scripts in `schema/`; stored in the file as `user_version`."""
+BUSY_SECONDS = 5.0
+
+_HERE = os.path.dirname(__file__)
+
+
+class Statements:
+    """The named queries, run on one connection within the transaction that is open."""
+
+    def __init__(self, connection: sqlite3.Connection, texts: dict[str, str]) -> None:
+        self._connection = connection
+        self._texts = texts
+
+    def run(self, name: str, /, **parameters: object) -> int:
+        """Run it, and return the number of the row that it inserted last."""
+        return self._execute(name, parameters).lastrowid or 0
+
+    def one(self, name: str, /, **parameters: object) -> sqlite3.Row | None:
+        """Its first row, `None` when there is none."""
+        row: sqlite3.Row | None = self._execute(name, parameters).fetchone()
+        return row
+
+    def all(self, name: str, /, **parameters: object) -> list[sqlite3.Row]:
+        """All its rows."""
+        return self._execute(name, parameters).fetchall()
+
+    def _execute(self, name: str, parameters: dict[str, object]) -> sqlite3.Cursor:
+        return self._connection.execute(self._texts[name], parameters)
+
+
+class Database:
+    """An open database file. Belongs to the thread that opened it."""
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._statements = Statements(connection, named_queries(_read("queries.sql")))
+
+    def write(self, work: Callable[[Statements], T]) -> T:
+        """Do `work` in one transaction that no other writer interleaves with: all of it happens, or nothing."""
+        return self._transact("BEGIN IMMEDIATE", work)
+
+    def read(self, work: Callable[[Statements], T]) -> T:
+        """Do `work` on one unchanging view."""
+        return self._transact("BEGIN", work)
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        with foreign_errors_mapped(self._path):
+            self._connection.close()
+
+    def _transact(self, begin: str, work: Callable[[Statements], T]) -> T:
+        with foreign_errors_mapped(self._path), _transaction(self._connection, begin):
+            return work(self._statements)
+
+
+def open_database(path: str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """The database at `path`, made with its directory if there is none, migrated if it is older.
+
+    Every statement waits `busy_seconds` for other writers before it gives up.
+
+    Raises `StateUnusable`, `ReadOnly`, `DiskFull` or `Conflict` (another program has it locked).
+    """
+    path = os.path.abspath(path)
+    try:
+        if not os.path.lexists(path):
+            _create(path)
+        _demand_usable(path)
+    except OSError as error:
+        raise state_error(error, path) from error
+    with foreign_errors_mapped(path):
+        connection = _connect(path, busy_seconds)
+        try:
+            if _version_of(connection, path) < SCHEMA_VERSION:
+                migrate(connection, path, schema_scripts())
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            return Database(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def migrate(connection: sqlite3.Connection, path: str, scripts: Sequence[str]) -> None:
+    """Bring the schema from its version to `len(scripts)`, in one transaction, with a copy of the file made first.
+
+    The copy stands beside it as `NAME.v1` and so on.
+    """
+    with _transaction(connection, "BEGIN IMMEDIATE"):
+        # Read again: another process may have migrated while this one waited for the lock.
+        version = _version_of(connection, path, newest=len(scripts))
+        if version < len(scripts):
+            _back_up(connection, path, f"{path}.v{version}")
+            _apply(connection, scripts[version:], len(scripts))
+
+
+def schema_scripts() -> list[str]:
+    """The scripts in `schema/`; the first makes version 1 of an empty database, each next one adds 1."""
+    return [
+        _read(os.path.join("schema", name))
+        for name in sorted(os.listdir(os.path.join(_HERE, "schema")))
+        if name.endswith(".sql")
+    ]
+
+
+def named_queries(text: str) -> dict[str, str]:
+    """The queries of a file in which each begins with a line `-- :name`."""
+    pieces = re.split(r"^-- :(\w+)\n", text, flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+@contextmanager
+def foreign_errors_mapped(path: str) -> Iterator[None]:
+    """Raises what SQLite raises inside as an error of ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise database_error(error, path) from error
+    except OverflowError as error:
+        raise StorageError(f"the database {path} cannot keep so large a number", path=path) from error
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # After some errors (a full disk) SQLite has rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect(path: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    uri = f"file:{quote(os.fsencode(path))}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _demand_usable(path: str) -> None:
+    """What SQLite would take for an empty database, or open without being able to write, is refused here."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise StateUnusable(f"{path} is not a file: move it away, or choose another place for the database", path=path)
+    if status.st_size == 0:
+        advice = "put a backup in its place, or move it away to begin with an empty list"
+        raise StateUnusable(f"the database {path} is empty, so what it held is lost: {advice}", path=path)
+    if not os.access(path, os.R_OK | os.W_OK) or not os.access(os.path.dirname(path), os.W_OK):
+        raise ReadOnly(
+            f"the database {path} and its directory must be readable and writable: change their permissions", path=path
+        )
+    if status.st_mode & 0o077:
+        os.chmod(path, 0o600)
+
+
+def _version_of(connection: sqlite3.Connection, path: str, newest: int = SCHEMA_VERSION) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise StateUnusable(f"{path} is the database of another program: choose another place for that of dlm", path=path)
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > newest:
+        raise StateUnusable(
+            f"the database {path} was written by a newer dlm (schema {version}, this one knows {newest}): use that dlm again",
+            path=path,
+        )
+    return version
+
+
+def _create(path: str) -> None:
+    """A new database under `path`, unless another process makes one first. Raises `OSError`."""
+    directory, name = os.path.split(path)
+    if not os.path.isdir(directory):
+        os.makedirs(os.path.dirname(directory), exist_ok=True)
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+    draft = f"{name}.{secrets.token_hex(4)}.new"
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _make_empty_file(draft, folder)
+        with foreign_errors_mapped(path), closing(_connect(os.path.join(directory, draft))) as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("PRAGMA synchronous = OFF")
+            with _transaction(connection, "BEGIN IMMEDIATE"):
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                _apply(connection, schema_scripts(), SCHEMA_VERSION)
+            connection.execute("PRAGMA journal_mode = WAL")
+        _sync(draft, folder)
+        with suppress(FileExistsError):
+            rename_without_replacing(folder, draft, name)
+        sync_folder(folder)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=folder)
+        os.close(folder)
+
+
+def _back_up(connection: sqlite3.Connection, path: str, copy: str) -> None:
+    directory, name = os.path.split(copy)
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    draft = f"{name}.new"
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=folder)
+        _make_empty_file(draft, folder)
+        with closing(_connect(os.path.join(directory, draft))) as target:
+            connection.backup(target)
+        _sync(draft, folder)
+        os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+        sync_folder(folder)
+    except OSError as error:
+        raise state_error(error, path) from error
+    finally:
+        os.close(folder)
+
+
+def _apply(connection: sqlite3.Connection, scripts: Sequence[str], version: int) -> None:
+    # Not `executescript`: it would commit the transaction that is open.
+    for script in scripts:
+        statement = ""
+        for line in script.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                connection.execute(statement)
+                statement = ""
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _make_empty_file(name: str, folder: int) -> None:
+    os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder))
+
+
+def _sync(name: str, folder: int) -> None:
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _read(name: str) -> str:
+    with open(os.path.join(_HERE, name), encoding="utf-8") as file:
+        return file.read()

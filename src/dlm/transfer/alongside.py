@@ -1,0 +1,24 @@
+"""One piece of work with companions that live as long as it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def alongside(work: Coroutine[Any, Any, None], *companions: Coroutine[Any, Any, None]) -> None:
+    """Run `work` with `companions`, and end all of them when it ends, or when one of them fails.
+
+    Raises what failed first. When it returns or raises, however that came, none of them runs any more.
+    """
+    leading = asyncio.ensure_future(work)
+    running = [leading, *(asyncio.ensure_future(each) for each in companions)]
+    try:
+        ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for each in ended:
+            each.result()
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

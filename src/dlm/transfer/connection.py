@@ -1,0 +1,49 @@
+"""One connection at work on one lease, as its driver sees it: its place, its speed, its silence."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dlm.model.message import ConnectionView
+from dlm.model.span import Span
+from dlm.policy.segments import Lease
+from dlm.policy.speed import Speedometer
+
+LEAST_RATE = 1.0
+"""Bytes a second below which a connection counts as silent. Not a speed limit: it only tells a drip from a stream."""
+
+
+class Connection:
+    """A running fetch. `number` is a slot that is used again, so that screens can give it a colour."""
+
+    def __init__(self, number: int, lease: Lease, now: float) -> None:
+        self.number = number
+        self.lease = lease
+        self.speed = Speedometer(now, lease.position)
+        self.stalled = False
+        self.fetching: asyncio.Future[None] | None = None
+        self._origin = lease.position
+        self._window = (now, lease.position)
+
+    @property
+    def moved(self) -> int:
+        """Bytes that this connection has brought."""
+        return self.lease.position - self._origin
+
+    def sample(self, now: float, patience: float, *, held: bool) -> None:
+        """Measure. A window of `patience` seconds with next to nothing in it ends the fetch, as stalled.
+
+        While dlm itself holds the transfer back (`held`), silence is no fault of the server's.
+        """
+        self.speed.sample(now, self.lease.position)
+        since, position = self._window
+        if held or self.lease.position - position >= LEAST_RATE * patience:
+            self._window = (now, self.lease.position)
+        elif now - since >= patience and self.fetching is not None:
+            self.stalled = True
+            self.fetching.cancel()
+
+    def view(self) -> ConnectionView:
+        """A frozen picture, for screens."""
+        lease = self.lease
+        return ConnectionView(self.number, Span(lease.start, lease.stop), lease.position, self.speed.smoothed)

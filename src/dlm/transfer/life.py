@@ -1,0 +1,325 @@
+"""The life of one download, as one coroutine.
+
+published before a crash?  → say so, done                                                     [1]
+go on from the checkpoint, or open an address: name, reserve, commit                          [2]
+transfer, with checkpoints and digests alongside                                              [3]
+verify → sync → commit the name → publish → commit                                            [4]
+what failed decides: the same again, anew, the next mirror, or the end                        [5]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from random import Random
+
+from dlm.model.download import Checkpoint, DownloadSpec
+from dlm.model.error import DigestMismatch, DlmError, NameTaken, PartLost, TransferError, Verdict
+from dlm.model.message import Completing, Observed, Progressed, Published, Resolved, Start
+from dlm.model.resource import Digest, Mirror, Resource, Verified, strongest
+from dlm.policy.continuity import confidence, may_continue
+from dlm.policy.host import host_of
+from dlm.policy.naming import safe_name
+from dlm.policy.retry import pause_before_retry
+from dlm.policy.segments import SegmentMap
+from dlm.ports import Clock, Opening, Reporter, Sink, Source, Sources, Store
+from dlm.transfer.alongside import alongside
+from dlm.transfer.checkpoints import Checkpointer
+from dlm.transfer.gate import Gate
+from dlm.transfer.hashing import PrefixHasher
+from dlm.transfer.segmented import SegmentedDriver, TransferContext
+
+HASHING_PAUSE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every life needs from outside."""
+
+    sources: Sources
+    store_for: Callable[[DownloadSpec], Store]
+    clock: Clock
+    random: Random
+
+
+@dataclass(slots=True)
+class Work:
+    """A Resource being fetched into a Sink."""
+
+    resource: Resource
+    source: Source
+    mirror: Mirror
+    sink: Sink
+    segments: SegmentMap
+    opening: Opening | None
+
+    def checkpoint(self) -> Checkpoint:
+        """What has come so far, durable or not."""
+        return Checkpoint(self.resource, self.sink.place, tuple(self.segments.done()))
+
+
+class InlineWorker:
+    """`ports.Worker` in this very process and event loop."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def carry(self, start: Start, reporter: Reporter) -> None:
+        """See `ports.Worker`."""
+        await Life(self._tools, start, reporter).live()
+
+
+class Life:
+    """One run of one download."""
+
+    def __init__(self, tools: Tools, start: Start, reporter: Reporter) -> None:
+        self._tools = tools
+        self._reporter = reporter
+        self._download = start.download
+        self._checkpoint = start.checkpoint
+        spec = start.download.spec
+        self._spec = replace(spec, connections=min(spec.connections, start.ceiling or spec.connections))
+        self._store = tools.store_for(spec)
+        self._uris = list(spec.uris)
+        self._failures = 0
+        self._restarted = False
+        self._single = False
+        self._work: Work | None = None
+
+    async def live(self) -> None:
+        """Carry it through. Raises the error that ended it."""
+        if await self._was_published():
+            return
+        if not self._spec.resume:
+            self._anew()
+        while True:
+            try:
+                await self._once()
+            except DlmError as error:
+                await self._recover(error)
+            else:
+                return
+
+    # [1] ---------------------------------------------------------------------------------------------------------------
+
+    async def _was_published(self) -> bool:
+        download, checkpoint = self._download, self._checkpoint
+        if download.path is None or checkpoint is None or download.verified is None:
+            return False
+        if not self._store.confirm(download.path, checkpoint.place):
+            return False
+        await self._reporter.commit(Completing(download.id, checkpoint, download.path, download.verified))
+        await self._reporter.commit(Published(download.id, download.path))
+        return True
+
+    # [2] ---------------------------------------------------------------------------------------------------------------
+
+    async def _once(self) -> None:
+        self._work = None
+        work = self._work = self._continue() or await self._begin()
+        try:
+            verified = await self._transfer(work)
+            await self._finalize(work, verified)
+        except BaseException:
+            if not may_continue(work.checkpoint()):
+                work.sink.discard()
+            raise
+        finally:
+            work.sink.close()
+
+    def _continue(self) -> Work | None:
+        checkpoint = self._checkpoint
+        if checkpoint is None:
+            return None
+        try:
+            sink = self._store.reopen(checkpoint.place, max((span.stop for span in checkpoint.done), default=0))
+        except PartLost:
+            return None
+        if not may_continue(checkpoint):
+            sink.discard()
+            sink.close()
+            return None
+        resource = checkpoint.resource
+        mirror = Mirror(self._uris[0])
+        source = self._tools.sources.pick(mirror.uri)
+        return Work(resource, source, mirror, sink, SegmentMap(resource.part.size, checkpoint.done), None)
+
+    async def _begin(self) -> Work:
+        directory, wanted = self._target()
+        uri = self._uris[0]
+        source = self._tools.sources.pick(uri)
+        opening = await self._open(source, uri)
+        try:
+            resource = replace(opening.resource, ranged=False) if self._single else opening.resource
+            part = resource.part
+            name = wanted or safe_name(part.name, uri)
+            if wanted is None and not self._spec.overwrite:
+                name = self._store.free_name(directory, name)
+            sink = self._store.create(directory, name, part.size)
+        except BaseException:
+            await opening.close()
+            raise
+        work = Work(resource, source, resource.mirrors[0], sink, SegmentMap(part.size), opening)
+        self._checkpoint = Checkpoint(resource, sink.place)
+        try:
+            await self._reporter.commit(Resolved(self._download.id, self._checkpoint))
+        except BaseException:
+            sink.discard()
+            sink.close()
+            await opening.close()
+            raise
+        return work
+
+    async def _open(self, source: Source, uri: str) -> Opening:
+        failures = 0
+        while True:
+            try:
+                return await source.open(uri, self._spec)
+            except TransferError as error:
+                failures += 1
+                pause = pause_before_retry(error, failures, self._spec.retries, self._tools.random.random())
+                if pause is None:
+                    raise
+                await self._pause(pause, error)
+
+    async def _pause(self, seconds: float, error: DlmError) -> None:
+        note = f"{error}; trying again in {seconds:.0f} s" if seconds >= 1 else f"{error}; trying again"
+        self._reporter.post(
+            Progressed(
+                id=self._download.id,
+                total=self._download.size,
+                downloaded=0,
+                instantaneous_speed=0.0,
+                smoothed_speed=0.0,
+                eta=None,
+                note=note,
+            )
+        )
+        await self._tools.clock.sleep(seconds)
+
+    def _target(self) -> tuple[str, str | None]:
+        """The directory, and the file name if the user chose one. Raises `NameTaken` before any request is made."""
+        spec = self._spec
+        if spec.output is None or spec.streams_out:
+            return spec.directory, spec.output
+        directory, name = os.path.split(os.path.join(spec.directory, spec.output))
+        if not spec.overwrite and self._store.exists(directory, name):
+            path = os.path.join(directory, name)
+            raise NameTaken(f"{path} exists already: choose another name with -o, or replace it with --overwrite", path=path)
+        return directory, name
+
+    # [3] ---------------------------------------------------------------------------------------------------------------
+
+    async def _transfer(self, work: Work) -> Verified:
+        tools, wanted = self._tools, self._wanted(work.resource)
+        gate = Gate(tools.clock, self._spec.limit_rate)
+        checkpointer = Checkpointer(self._download.id, work.resource, work.segments, work.sink, gate, self._reporter)
+        hasher = PrefixHasher(work.sink, wanted, work.segments.prefix)
+        driver = SegmentedDriver(work.source, work.mirror, work.opening)
+        context = TransferContext(
+            spec=self._spec,
+            gate=gate,
+            clock=tools.clock,
+            random=tools.random,
+            digest_known=bool(wanted),
+            report=self._reporter.post,
+            id=self._download.id,
+        )
+        companions = [checkpointer.keep()] + ([hasher.follow(HASHING_PAUSE)] if wanted else [])
+        try:
+            await alongside(driver.run(work.resource, work.segments, work.sink, context), *companions)
+            await self._observe(work, driver)
+            await hasher.catch_up()
+            return self._judge(work, hasher, wanted, joined=driver.joined)
+        except BaseException:
+            await self._save(checkpointer)
+            raise
+        finally:
+            gate.close()
+            await checkpointer.close()
+            await hasher.close()
+
+    async def _save(self, checkpointer: Checkpointer) -> None:
+        """Keep what has come, whatever ended the transfer; that a full disk may refuse even this changes nothing."""
+        with suppress(DlmError):
+            self._checkpoint = await checkpointer.write()
+
+    async def _observe(self, work: Work, driver: SegmentedDriver) -> None:
+        if driver.refused:
+            host = host_of(work.mirror.uri)
+            await self._reporter.commit(Observed(self._download.id, host, driver.ceiling, work.resource.ranged))
+
+    def _wanted(self, resource: Resource) -> tuple[Digest, ...]:
+        """The digest to hold the file to: the user's, else the strongest that the server states."""
+        if self._spec.streams_out:
+            return ()
+        best = self._spec.checksum or strongest(resource.part.digests)
+        return (best,) if best is not None else ()
+
+    # [4] ---------------------------------------------------------------------------------------------------------------
+
+    def _judge(self, work: Work, hasher: PrefixHasher, wanted: tuple[Digest, ...], *, joined: bool) -> Verified:
+        mismatch = hasher.mismatch()
+        if mismatch is not None:
+            digest, found = mismatch
+            said_by = "the server states" if self._spec.checksum is None else "you gave"
+            raise DigestMismatch(
+                f"the file is not the one that was asked for: its {digest.algorithm} is {found}, {said_by} "
+                f"{digest.value.hex()}; --no-resume fetches it anew",
+                work.segments.done(),
+            )
+        return confidence(work.resource, matched=wanted[0].algorithm if wanted else None, joined=joined)
+
+    async def _finalize(self, work: Work, verified: Verified) -> None:
+        size = work.segments.size
+        assert size is not None
+        resource = work.resource if work.resource.part.size is not None else work.resource.with_size(size)
+        checkpoint = replace(work.checkpoint(), resource=resource)
+        await asyncio.to_thread(work.sink.settle, size, resource.part.modified)
+        directory, name = work.sink.place.directory, work.sink.place.name
+        while True:
+            path = name if self._spec.streams_out else os.path.join(directory, name)
+            await self._reporter.commit(Completing(self._download.id, checkpoint, path, verified))
+            try:
+                await asyncio.to_thread(work.sink.publish, name, replace=self._spec.overwrite)
+            except NameTaken:
+                name = self._store.free_name(directory, work.sink.place.name)
+            else:
+                break
+        await self._reporter.commit(Published(self._download.id, path))
+
+    # [5] ---------------------------------------------------------------------------------------------------------------
+
+    async def _recover(self, error: DlmError) -> None:
+        """Prepare another round, or raise `error`."""
+        work, verdict = self._work, error.verdict
+        if self._spec.streams_out and work is not None and work.segments.downloaded():
+            raise error
+        if verdict is Verdict.RESTART and not self._restarted:
+            self._restarted = True
+        elif verdict is Verdict.DEGRADE and not self._single:
+            self._single = True
+        elif verdict is Verdict.NEXT_MIRROR and len(self._uris) > 1:
+            self._uris.pop(0)
+        elif work is not None and not work.resource.ranged:
+            # The driver could not try again, because such a server only ever begins at byte 0.
+            self._failures += 1
+            pause = pause_before_retry(error, self._failures, self._spec.retries, self._tools.random.random())
+            if pause is None:
+                raise error
+            await self._pause(pause, error)
+        else:
+            raise error
+        self._anew()
+
+    def _anew(self) -> None:
+        """Forget what is on disk: it belongs to another version, or cannot be added to."""
+        if self._checkpoint is not None:
+            with suppress(DlmError):
+                sink = self._store.reopen(self._checkpoint.place, 0)
+                sink.discard()
+                sink.close()
+            self._checkpoint = None

@@ -1,0 +1,1 @@
+"""The tests of dlm, and the servers that they run against."""

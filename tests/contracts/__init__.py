@@ -1,0 +1,7 @@
+"""What every implementation of a port must do. A suite is a class; a subclass in tests/unit says how one is made."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contracts.repository", "tests.contracts.repository_life", "tests.contracts.sink")

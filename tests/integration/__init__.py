@@ -1,0 +1,1 @@
+"""Tests that need real programs or a whole dlm process."""

@@ -1,0 +1,139 @@
+"""SegmentMap: no byte is lost or owned twice, whatever happens in whatever order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlm.model.span import Span, merge, total
+from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
+
+SIZE = 1000
+
+
+def assert_disjoint_cover(segments: SegmentMap) -> None:
+    """Done, the rest of each lease, and free are the whole, each byte once."""
+    rests = [Span(lease.position, lease.stop) for lease in segments.leases]
+    pieces = [*segments.done(), *(rest for rest in rests if rest.size), *segments.free()]
+    whole = SIZE if segments.size is None else segments.size
+    clipped = [Span(piece.start, min(piece.stop, whole)) for piece in pieces if piece.start < whole]
+    assert total(clipped) == whole
+    assert merge(clipped) == ([Span(0, whole)] if whole else [])
+
+
+@st.composite
+def done_spans(draw: st.DrawFn) -> list[Span]:
+    """Any sorted, possibly touching and overlapping done spans."""
+    points = draw(st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)), max_size=5))
+    return [Span(min(pair), max(pair)) for pair in points]
+
+
+operations = st.lists(
+    st.tuples(st.sampled_from(["claim", "advance", "steal", "release", "fail"]), st.integers(0, 10), st.floats(0, 1)),
+    max_size=60,
+)
+
+
+@settings(max_examples=300)
+@given(done=done_spans(), steps=operations)
+def test_every_order_of_operations_keeps_the_cover(done: list[Span], steps: list[tuple[str, int, float]]) -> None:
+    """Claims, movements, steals, releases and failures in any order leave done, leased and free a disjoint cover."""
+    segments = SegmentMap(SIZE, done)
+    written = total(segments.done())
+    for kind, index, share in steps:
+        leases = list(segments.leases)
+        lease: Lease | None = leases[index % len(leases)] if leases else None
+        if kind == "claim":
+            segments.claim()
+        elif lease is not None and kind == "advance":
+            step = int(lease.remaining * share)
+            lease.position += step
+            written += step
+        elif lease is not None and kind == "steal" and lease.remaining:
+            segments.steal(lease, lease.position + int((lease.remaining - 1) * share))
+        elif lease is not None and kind in {"release", "fail"}:
+            segments.release(lease)
+        assert_disjoint_cover(segments)
+        assert segments.downloaded() == written
+    while (lease := segments.claim()) is not None or segments.leases:
+        for each in list(segments.leases):
+            each.position = each.stop
+            segments.release(each)
+    assert segments.complete
+    assert segments.done() == [Span(0, SIZE)]
+
+
+@given(done=done_spans())
+def test_a_map_made_from_a_checkpoint_knows_the_same(done: list[Span]) -> None:
+    """What `done` says is all that a later run needs to go on."""
+    first = SegmentMap(SIZE, done)
+    again = SegmentMap(SIZE, first.done())
+    assert again.done() == first.done()
+    assert again.free() == first.free()
+    assert again.prefix() == first.prefix()
+
+
+def test_a_stolen_share_belongs_to_one_lease_only() -> None:
+    """After a steal the victim ends where the thief begins."""
+    segments = SegmentMap(SIZE)
+    victim = segments.claim()
+    assert victim is not None
+    victim.position = 100
+    thief = segments.steal(victim, 600)
+    assert (victim.stop, thief.start, thief.stop) == (600, 600, SIZE)
+
+
+@pytest.mark.parametrize("at", [99, 600, 601])
+def test_a_steal_outside_the_rest_is_refused(at: int) -> None:
+    """What is written already, and what lies behind the lease, cannot be stolen."""
+    segments = SegmentMap(SIZE)
+    lease = segments.claim()
+    assert lease is not None
+    lease.position = 100
+    segments.steal(lease, 600)
+    with pytest.raises(ValueError, match="nothing to steal"):
+        segments.steal(lease, at)
+
+
+def test_a_part_of_unknown_size_is_complete_once_it_is_settled() -> None:
+    """An unknown size is one open lease; settling says where it ended."""
+    segments = SegmentMap(None)
+    lease = segments.claim()
+    assert lease is not None
+    assert lease.stop == UNBOUNDED
+    lease.position = 77
+    assert not segments.complete
+    segments.settle(77)
+    segments.release(lease)
+    assert segments.complete
+    assert segments.done() == [Span(0, 77)]
+
+
+def test_an_empty_part_is_complete_at_once() -> None:
+    """Zero bytes need no lease."""
+    segments = SegmentMap(0)
+    assert segments.complete
+    assert segments.claim() is None
+
+
+@given(done=done_spans(), wrong=done_spans())
+def test_forfeited_bytes_are_free_again_and_no_others(done: list[Span], wrong: list[Span]) -> None:
+    """Repair fetches what proved wrong, and only that."""
+    segments = SegmentMap(SIZE, done)
+    before = segments.done()
+    segments.forfeit(wrong)
+    bad = {offset for span in wrong for offset in range(*span)}
+    kept = {offset for span in before for offset in range(*span)} - bad
+    assert {offset for span in segments.done() for offset in range(*span)} == kept
+    assert_disjoint_cover(segments)
+
+
+def test_the_prefix_counts_the_lease_that_starts_it() -> None:
+    """What a lease has written from offset 0 on can be hashed while it goes on."""
+    segments = SegmentMap(SIZE)
+    lease = segments.claim()
+    assert lease is not None
+    assert segments.prefix() == 0
+    lease.position = 10
+    assert segments.prefix() == 10
