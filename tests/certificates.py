@@ -52,6 +52,10 @@ class Certificates:
     client: KeyPair
     """For a client that proves who it is."""
 
+    def server_context(self) -> ssl.SSLContext:
+        """For a server whose certificate is good."""
+        return self.server.server_context()
+
 
 @dataclass(frozen=True, slots=True)
 class _Authority:
@@ -63,14 +67,14 @@ def make_certificates(directory: Path) -> Certificates:
     """Make all of them in `directory`. Keys are on P-256, so it takes a few milliseconds."""
     now = datetime.datetime.now(datetime.UTC)
     valid, past = (now - _DAY, now + 30 * _DAY), (now - 30 * _DAY, now - _DAY)
-    authority, unknown = (_authority(directory, name, valid) for name in ("ca", "unknown-ca"))
+    known, unknown = (_authority(directory, name, valid) for name in ("ca", "unknown-ca"))
     return Certificates(
         ca=directory / "ca.pem",
-        server=_issue(directory, "server", authority, _LOOPBACK, valid),
-        expired=_issue(directory, "expired", authority, _LOOPBACK, past),
-        wrong_host=_issue(directory, "wrong-host", authority, _ELSEWHERE, valid),
+        server=_issue(directory, "server", known, _LOOPBACK, valid),
+        expired=_issue(directory, "expired", known, _LOOPBACK, past),
+        wrong_host=_issue(directory, "wrong-host", known, _ELSEWHERE, valid),
         stranger=_issue(directory, "stranger", unknown, _LOOPBACK, valid),
-        client=_issue(directory, "client", authority, (), valid),
+        client=_issue(directory, "client", known, (), valid),
     )
 
 

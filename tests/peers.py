@@ -22,8 +22,8 @@ SLOW_RATE = 200 * 1024
 """Bytes a second of a connection under `/slow/`."""
 CAPPED_AT = 2
 """Requests that `/capped/` answers at once; the others get 503."""
-CAPPED_RATE = 1024 * 1024
-"""Bytes a second of a request under `/capped/`, so that requests meet at all."""
+CAPPED_RATE = 200 * 1024
+"""Bytes a second of a request under `/capped/`, so that requests meet at all. The first second's worth comes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def tinyproxy(directory: Path, *, password: bool = False) -> Iterator[Proxy]:
 
 @contextlib.contextmanager
 def danted(directory: Path) -> Iterator[Proxy]:
-    """A SOCKS proxy (versions 4 and 5) that lets everybody on this machine connect to this machine."""
+    """A SOCKS proxy (versions 4 and 5, not 4a) that lets everybody on this machine connect to anywhere."""
     program = find_program("danted", "apt-get install dante-server")
 
     def launch() -> tuple[Proxy, Sequence[str], Sequence[int]]:

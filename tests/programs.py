@@ -113,7 +113,11 @@ def _accepts(port: int) -> bool:
 
 
 def _logs(directory: Path) -> str:
-    return "\n".join(f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}" for path in sorted(directory.glob("*.log")))
+    return "\n".join(
+        f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}"
+        for path in sorted(directory.glob("*.log"))
+        if path.is_file()
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

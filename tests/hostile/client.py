@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -43,11 +44,15 @@ def fetch(
     range: str | None = None,
     *headers: tuple[str, str],
     method: str = "GET",
-    silence: float = 0.3,
+    silence: float = 1.0,
+    patience: float = 10.0,
     most: int = 1 << 24,
     tls: ssl.SSLContext | None = None,
 ) -> Answer:
-    """Ask once on a connection of its own, and read until it ends, says nothing for `silence` seconds, or sent `most`."""
+    """Ask once on a connection of its own, and read to its end.
+
+    Nothing for `silence` seconds, no end after `patience` seconds, or `most` bytes count as SILENT.
+    """
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     pairs = [("Host", parts.netloc), ("Connection", "close"), *headers]
@@ -57,7 +62,7 @@ def fetch(
     with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=5.0) as plain, _secured(plain, tls) as sock:
         sock.sendall(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
         sock.settimeout(silence)
-        end = _read_all(sock, received, most)
+        end = _read_all(sock, received, most, time.monotonic() + patience)
     return _parsed(bytes(received), end)
 
 
@@ -75,9 +80,9 @@ def _secured(sock: socket.socket, context: ssl.SSLContext | None) -> socket.sock
     return sock if context is None else context.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
 
 
-def _read_all(sock: socket.socket, received: bytearray, most: int) -> str:
+def _read_all(sock: socket.socket, received: bytearray, most: int, deadline: float) -> str:
     try:
-        while len(received) < most:
+        while len(received) < most and time.monotonic() < deadline:
             piece = sock.recv(65536)
             if not piece:
                 return FIN

@@ -153,7 +153,7 @@ def test_two_downloads_cannot_have_one_place(text: str) -> None:
 )
 def test_a_bad_entry_names_its_line(text: str) -> None:
     """A mistake in the input file is found by its line."""
-    with pytest.raises(InvalidRequest, match="^list:"):
+    with pytest.raises(InvalidRequest, match=r"^list:"):
         build(entries(text), SETTINGS)
 
 

@@ -16,7 +16,7 @@ from dlm.model.phase import Cause, Phase, advance
 from dlm.model.resource import Verification, Verified
 from dlm.model.settings import Settings
 from dlm.model.span import Span
-from dlm.ports import Downloads, DownloadQuery, Outcome, Story
+from dlm.ports import DownloadQuery, Downloads, Outcome, Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

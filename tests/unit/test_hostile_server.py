@@ -83,7 +83,7 @@ def test_an_idle_connection_does_not_keep_it_open() -> None:
 
 def test_a_stuck_handshake_does_not_keep_it_open(certificates: Certificates) -> None:
     """A client that connects to the TLS port and says nothing does not delay the end."""
-    tls = certificates.server.server_context()
+    tls = certificates.server_context()
     with HostileServer(SMALL, tls=tls) as server, socket.create_connection(("127.0.0.1", server.port)):
         start = time.monotonic()
         server.close()
@@ -202,19 +202,19 @@ def test_the_whole_server_keeps_to_its_rate() -> None:
             client.start()
         for client in clients:
             client.join()
-        assert 0.35 < time.monotonic() - start < 1.0
+        assert 0.38 < time.monotonic() - start < 2.0
 
 
 def test_each_connection_keeps_to_its_rate() -> None:
     """Two connections get `connection_bytes_per_second` each."""
-    with HostileServer(SMALL, connection_bytes_per_second=200_000) as server:
+    with HostileServer(SMALL, connection_bytes_per_second=100_000) as server:
         start = time.monotonic()
         clients = [threading.Thread(target=fetch, args=(server.url(),)) for _ in range(2)]
         for client in clients:
             client.start()
         for client in clients:
             client.join()
-        assert 0.18 < time.monotonic() - start < 0.36
+        assert 0.38 < time.monotonic() - start < 0.75
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_each_connection_keeps_to_its_rate() -> None:
 def test_tls_ports_speak_tls_and_the_plain_port_does_not(certificates: Certificates) -> None:
     """With `tls`, `url` is https, and `plain_port` serves the same personalities without it."""
     context = ssl.create_default_context(cafile=str(certificates.ca))
-    with HostileServer(SMALL, tls=certificates.server.server_context()) as server:
+    with HostileServer(SMALL, tls=certificates.server_context()) as server:
         assert server.url().startswith("https://")
         answer = fetch(server.url(host="localhost"), tls=context)
         assert (answer.status, answer.body, answer.end) == (200, SMALL.data, FIN)

@@ -30,7 +30,7 @@ def done_spans(draw: st.DrawFn) -> list[Span]:
 
 
 operations = st.lists(
-    st.tuples(st.sampled_from(["claim", "advance", "steal", "release", "fail"]), st.integers(0, 10), st.floats(0, 1)),
+    st.tuples(st.sampled_from(["claim", "advance", "steal", "release", "extend"]), st.integers(0, 10), st.floats(0, 1)),
     max_size=60,
 )
 
@@ -52,8 +52,10 @@ def test_every_order_of_operations_keeps_the_cover(done: list[Span], steps: list
             written += step
         elif lease is not None and kind == "steal" and lease.remaining:
             segments.steal(lease, lease.position + int((lease.remaining - 1) * share))
-        elif lease is not None and kind in {"release", "fail"}:
+        elif lease is not None and kind == "release":
             segments.release(lease)
+        elif lease is not None and kind == "extend":
+            segments.extend(lease, int(SIZE * share))
         assert_disjoint_cover(segments)
         assert segments.downloaded() == written
     while (lease := segments.claim()) is not None or segments.leases:
@@ -103,11 +105,22 @@ def test_a_part_of_unknown_size_is_complete_once_it_is_settled() -> None:
     assert lease is not None
     assert lease.stop == UNBOUNDED
     lease.position = 77
-    assert not segments.complete
     segments.settle(77)
     segments.release(lease)
     assert segments.complete
     assert segments.done() == [Span(0, 77)]
+
+
+def test_a_returned_share_goes_back_to_the_reply_that_brings_it_anyhow() -> None:
+    """The thief was refused: the victim's reply, which goes on to the end, takes the share back."""
+    segments = SegmentMap(SIZE)
+    victim = segments.claim()
+    assert victim is not None
+    thief = segments.steal(victim, 600)
+    segments.release(thief)
+    segments.extend(victim, SIZE)
+    assert victim.stop == SIZE
+    assert segments.free() == []
 
 
 def test_an_empty_part_is_complete_at_once() -> None:

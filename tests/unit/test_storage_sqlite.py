@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +20,6 @@ from dlm.storage.sqlite import (
     SCHEMA_VERSION,
     Database,
     Statements,
-    migrate,
     named_queries,
     open_database,
     schema_scripts,
@@ -44,15 +40,17 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield mount_point
 
 
-def learn(host: str) -> None:
-    """Stands for any small write."""
-
-
 def note(database: Database, host: str) -> None:
     """Some small write."""
     policy = HostPolicy(host, 1, True, 1.0)
     known = {"host": policy.host, "connections": policy.connections, "ranges": policy.ranges, "learned": policy.learned}
     database.write(lambda statements: statements.run("save_host", **known))
+
+
+def note_many(database: Database) -> None:
+    """More than a small disk takes."""
+    for n in range(1000):
+        note(database, "x" * 1000 + str(n))
 
 
 def noted(path: Path) -> list[str]:
@@ -119,9 +117,13 @@ def torn_header(path: Path) -> None:
     path.write_bytes(bytes(100) + path.read_bytes()[100:])
 
 
-REFUSED = {
-    "no database": (lambda path: path.write_bytes(b"hello, world\n" * 400), "not a database of dlm"),
-    "empty": (lambda path: path.write_bytes(b""), "is empty, so what it held is lost"),
+def garbage(path: Path) -> None:
+    path.write_bytes(b"hello, world\n" * 400)
+
+
+REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no database": (garbage, "not a database of dlm"),
+    "empty": (Path.touch, "is empty, so what it held is lost"),
     "a directory": (Path.mkdir, "is not a file"),
     "of another program": (other_program, "another program"),
     "newer": (newer_schema, f"newer dlm .*schema {SCHEMA_VERSION + 1}"),
@@ -201,8 +203,7 @@ def test_a_full_disk_loses_nothing_that_was_committed(disk: Path) -> None:
         note(database, "before")
         ballast = fill(disk)
         with pytest.raises(DiskFull, match="free some"):
-            for n in range(1000):
-                note(database, "x" * 1000 + str(n))
+            note_many(database)
         ballast.unlink()
         note(database, "zz after")
         assert database.read(lambda statements: statements.one("get_host", host="before")) is not None
@@ -239,56 +240,6 @@ def test_many_first_starts_make_one_database(path: Path) -> None:
         list(threads.map(start, range(16)))
     assert noted(path) == sorted(f"h{n}" for n in range(16))
     assert [entry.name for entry in path.parent.iterdir()] == ["dlm.db"]
-
-
-SECOND = "CREATE TABLE second (n);\nINSERT INTO second SELECT connections FROM hosts;\n"
-
-
-def test_an_older_database_is_copied_and_migrated(path: Path) -> None:
-    """The new schema has the old rows, the copy beside it is the old database, and a second migration does nothing."""
-    with closing(open_database(str(path))) as database:
-        note(database, "h")
-        for _ in range(2):
-            migrate(database._connection, str(path), [*schema_scripts(), SECOND])
-    assert pragma(path, "user_version") == 2
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT n FROM second").fetchall() == [(1,)]
-    copy = Path(f"{path}.v1")
-    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert (pragma(copy, "user_version"), noted(copy)) == (1, ["h"])
-    assert {entry.name for entry in path.parent.iterdir()} == {"dlm.db", "dlm.db.v1"}
-
-
-def test_a_migration_that_fails_leaves_the_old_schema(path: Path) -> None:
-    """A statement that fails half-way undoes the tables made before it and the version."""
-    with closing(open_database(str(path))) as database:
-        note(database, "h")
-        with pytest.raises(sqlite3.Error):
-            migrate(database._connection, str(path), [*schema_scripts(), SECOND + "INSERT INTO missing VALUES (1);\n"])
-        assert noted(path) == ["h"]
-    assert pragma(path, "user_version") == 1
-    with closing(open_database(str(path))) as database:
-        note(database, "i")
-
-
-def test_a_migration_killed_half_way_leaves_the_old_schema(path: Path) -> None:
-    """`kill -9` between two statements: the next start finds the old schema whole."""
-    with closing(open_database(str(path))) as database:
-        note(database, "h")
-    script = """
-        import os, signal, sys
-        from dlm.storage.sqlite import migrate, open_database, schema_scripts
-        database = open_database(sys.argv[1])
-        database._connection.create_function("die", 0, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        migrate(database._connection, sys.argv[1], [*schema_scripts(), sys.argv[2] + "SELECT die();\\n"])
-    """
-    command = [sys.executable, "-c", textwrap.dedent(script), str(path), SECOND]
-    died = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(STORAGE.parents[1])}, capture_output=True)
-    assert died.returncode == -9, died.stderr
-    assert (pragma(path, "user_version"), noted(path)) == (1, ["h"])
-    assert pragma(path, "integrity_check") == "ok"
-    with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.OperationalError):
-        connection.execute("SELECT n FROM second")
 
 
 def test_the_schema_knows_all_phases_and_intents_and_no_other(path: Path) -> None:

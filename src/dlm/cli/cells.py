@@ -68,7 +68,7 @@ class _Scale:
         self.width = width
 
     def cell(self, offset: int) -> int:
-        return min(max(offset, 0) * self.width // self.total, self.width - 1)
+        return offset * self.width // self.total
 
     def spread(self, spans: Iterable[Span]) -> list[int]:
         """How many units of disjoint `spans` fall into each cell."""

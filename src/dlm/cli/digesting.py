@@ -9,15 +9,18 @@ from typing import TextIO
 from dlm.cli.line import glyphs_for
 from dlm.cli.printable import printable, shorten
 from dlm.cli.sentences import percent
+from dlm.cli.terminal import size_of
 from dlm.model.resource import ALGORITHMS
 from dlm.model.units import format_rate
 
 _BLOCK = 1 << 20
-_BEAT = 0.2
 
 
-def digest_of(path: str, algorithm: str, stream: TextIO | None) -> bytes:
-    """The digest of the file by an algorithm of `ALGORITHMS`; progress goes to `stream`. Raises `OSError`."""
+def digest_of(path: str, algorithm: str, stream: TextIO | None, beat: float = 0.2) -> bytes:
+    """The digest of the file by an algorithm of `ALGORITHMS`. Raises `OSError`.
+
+    How far it is goes to `stream`, a terminal, every `beat` seconds.
+    """
     import hashlib
 
     # The digest finds damage; whether the algorithm is strong enough is for the user to say.
@@ -30,7 +33,7 @@ def digest_of(path: str, algorithm: str, stream: TextIO | None) -> bytes:
             state.update(block)
             read += len(block)
             now = monotonic()
-            if stream is not None and now - shown >= _BEAT:
+            if stream is not None and now - shown >= beat:
                 shown = now
                 _show(stream, path, f"  {percent(read, size):>3} %  {format_rate(read / (now - began))}")
     if stream is not None and shown != began:
@@ -39,10 +42,7 @@ def digest_of(path: str, algorithm: str, stream: TextIO | None) -> bytes:
 
 
 def _show(stream: TextIO, path: str, figures: str) -> None:
-    try:
-        width = os.get_terminal_size(stream.fileno()).columns - 2
-    except (OSError, ValueError):
-        width = 78
+    width = size_of(stream)[0] - 2
     name = shorten(printable(os.path.basename(path)), max(1, width - len(figures)), glyphs_for(stream.encoding).gap)
     stream.write(f"\r\x1b[K{name}{figures}")
     stream.flush()

@@ -71,19 +71,23 @@ async def _fetched(downloads: Downloads, run: Run, stages: TwoStage) -> int:
     left: list[Download] | None = None
     outcomes: list[Outcome] = []
     try:
-        outcomes = await downloads.fetch(run.specs, run.settings.jobs)
+        try:
+            outcomes = await downloads.fetch(run.specs, run.settings.jobs)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if not stages.stopped or current is None:
+                raise
+            current.uncancel()
+            left = [(await downloads.show(id)).download for id in run.board.rows]
+        stages.on_stop(lambda: None)  # too late: it has ended
+        await downloads.close()
+        await asyncio.wait({watch}, timeout=_DRAIN)
     except asyncio.CancelledError:
         _raise_failure(watch, beat)
-        current = asyncio.current_task()
-        if not stages.stopped or current is None:
-            raise
-        current.uncancel()
-        left = [(await downloads.show(id)).download for id in run.board.rows]
+        raise
     finally:
+        watch.cancel()
         beat.cancel()
-    await downloads.close()
-    await asyncio.wait({watch}, timeout=_DRAIN)
-    watch.cancel()
     run.face.close()
     return _concluded(run, outcomes) if left is None else _interrupted(run, left)
 

@@ -1,19 +1,21 @@
-"""The list of downloads: a table on a terminal, aligned text elsewhere."""
+"""The list of downloads: aligned columns; on a terminal in colours, and no wider than it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TextIO
 
-from dlm.cli.printable import columns, printable
+from dlm.cli.line import Line, Piece
+from dlm.cli.printable import columns, printable, shorten
 from dlm.model.download import Download
 from dlm.model.phase import Phase, status
 from dlm.model.units import format_size
 
 HEADINGS = ("ID", "STATUS", "DONE", "SIZE", "NAME", "WHEN")
 _RIGHT = {"DONE", "SIZE"}
-_STYLES = {Phase.COMPLETED: "green", Phase.FAILED: "red", Phase.CANCELLED: "red", Phase.RUNNING: "cyan"}
+_GIVES_WAY = ("WHEN", "SIZE", "DONE")  # on a terminal that is too narrow, in this order
+_LEAST_NAME = 12
+_TONES = {Phase.COMPLETED: "good", Phase.FAILED: "bad", Phase.CANCELLED: "bad", Phase.PAUSED: "warning"}
 
 
 def cells_of(download: Download) -> tuple[str, ...]:
@@ -36,39 +38,33 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def print_aligned(downloads: Sequence[Download], stream: TextIO) -> None:
-    """Columns two spaces apart, with a heading; nothing is cut."""
-    from dlm.cli.faces import write_text
-
-    rows = [HEADINGS, *map(cells_of, downloads)]
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        padded = []
-        for heading, text, width in zip(HEADINGS, row, widths, strict=True):
-            space = " " * (width - columns(text))
-            padded.append(space + text if heading in _RIGHT else text + space)
-        lines.append("  ".join(padded).rstrip() + "\n")
-    write_text(stream, "".join(lines))
+def aligned(downloads: Sequence[Download], width: int | None, gap: str = "…") -> list[Line]:
+    """A heading and a line each, columns two spaces apart. Names give way to `width`; without one, nothing is cut."""
+    rows = [dict(zip(HEADINGS, texts, strict=True)) for texts in (HEADINGS, *map(cells_of, downloads))]
+    widths = {heading: max(columns(row[heading]) for row in rows) for heading in HEADINGS}
+    if width is not None:
+        _narrow(widths, width)
+    tones = ["strong", *(_TONES.get(download.phase, "") for download in downloads)]
+    return [_line(row, widths, tone, gap) for row, tone in zip(rows, tones, strict=True)]
 
 
-def print_table(downloads: Sequence[Download], stream: TextIO) -> None:
-    """The same, in colours, and as wide as the terminal: the name gives way."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _narrow(widths: dict[str, int], width: int) -> None:
+    for heading in (None, *_GIVES_WAY):
+        if heading is not None:
+            del widths[heading]
+        rest = width - sum(each + 2 for name, each in widths.items() if name != "NAME")
+        if rest >= min(widths["NAME"], _LEAST_NAME):
+            break
+    widths["NAME"] = max(1, min(widths["NAME"], rest))
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in HEADINGS:
-        table.add_column(
-            heading,
-            justify="right" if heading in _RIGHT else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=1 if heading == "NAME" else None,
-        )
-    for download in downloads:
-        cells = [Text(text) for text in cells_of(download)]
-        cells[1].style = _STYLES.get(download.phase, "")
-        table.add_row(*cells)
-    Console(file=stream, highlight=False).print(table)
+
+def _line(row: dict[str, str], widths: dict[str, int], tone: str, gap: str) -> Line:
+    pieces = []
+    for heading, width in widths.items():
+        text = shorten(row[heading], width, gap)
+        space = " " * (width - columns(text))
+        coloured = tone == "strong" or heading == "STATUS"
+        pieces.append(Piece(space + text if heading in _RIGHT else text + space, tone if coloured else ""))
+        pieces.append(Piece("  "))
+    last = pieces[-2]
+    return (*pieces[:-2], Piece(last.text.rstrip(), last.tone))

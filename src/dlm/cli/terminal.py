@@ -13,7 +13,7 @@ from typing import TextIO
 from dlm.cli.board import Board
 from dlm.cli.faces import Narrator, Volume, write_text
 from dlm.cli.frame import frame
-from dlm.cli.line import Line, Piece, ansi, glyphs_for, line, plain, width_of
+from dlm.cli.line import Line, ansi, glyphs_for, plain, width_of
 from dlm.model.download import Download
 from dlm.model.event import Event
 from dlm.ports import Outcome
@@ -69,11 +69,7 @@ class Canvas:
 
     def size(self) -> tuple[int, int]:
         """Columns and rows, as they are now."""
-        try:
-            width, height = os.get_terminal_size(self._stream.fileno())
-        except (OSError, ValueError):
-            return _FALLBACK
-        return (width, height) if width > 0 and height > 0 else _FALLBACK
+        return size_of(self._stream)
 
     def paint(self, lines: list[Line]) -> None:
         """Show these lines instead of the last ones; nothing is written when they are the same."""
@@ -103,7 +99,10 @@ def has_colour(environ: Mapping[str, str]) -> bool:
     return not environ.get("NO_COLOR") and environ.get("TERM", "") != "dumb"
 
 
-def coloured(text: str, tone: str, *, colour: bool) -> str:
-    """One piece of safe text in a tone."""
-    given = line(Piece(text, tone))
-    return ansi(given) if colour else plain(given)
+def size_of(stream: TextIO) -> tuple[int, int]:
+    """Columns and rows of the terminal behind `stream`, as they are now; 80 by 24 where it does not say."""
+    try:
+        width, height = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return _FALLBACK
+    return (width, height) if width > 0 and height > 0 else _FALLBACK

@@ -24,9 +24,10 @@ class TwoStage:
         self._former: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def on_stop(self, stop: Callable[[], object]) -> None:
-        """Call `stop` at the first signal; at once, if that has come already. It runs inside the signal handler."""
+        """Call `stop` at the first signal; at once, if that has come and nobody was told. It runs inside the handler."""
+        unheard = self.stopped and self._stop is None
         self._stop = stop
-        if self.stopped:
+        if unheard:
             stop()
 
     def __enter__(self) -> TwoStage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,18 +54,24 @@ def list_downloads(context: click.Context, /, limit: int, phases: tuple[str, ...
 
 
 def _write_list(downloads: list[Download], as_json: bool) -> None:
-    from dlm.cli import listing
-
     if as_json:
         from dlm.cli.facts import download_facts, json_line
 
         sys.stdout.write("".join(json_line(download_facts(download)) for download in downloads))
-    elif not downloads:
+        return
+    if not downloads:
         sys.stderr.write("No downloads.\n")
-    elif sys.stdout.isatty():
-        listing.print_table(downloads, sys.stdout)
-    else:
-        listing.print_aligned(downloads, sys.stdout)
+        return
+    from dlm.cli.faces import write_text
+    from dlm.cli.line import ansi, glyphs_for, plain
+    from dlm.cli.listing import aligned
+    from dlm.cli.terminal import has_colour, size_of
+
+    terminal = sys.stdout.isatty()
+    drawn = ansi if terminal and has_colour(os.environ) else plain
+    width = size_of(sys.stdout)[0] if terminal else None
+    lines = aligned(downloads, width, glyphs_for(sys.stdout.encoding).gap)
+    write_text(sys.stdout, "".join(drawn(each) + "\n" for each in lines))
 
 
 @click.command("show")

@@ -94,6 +94,12 @@ class SegmentMap:
         self._leases.remove(lease)
         self._done = merge([*self._done, Span(lease.start, lease.position)])
 
+    def extend(self, lease: Lease, reach: int) -> None:
+        """Let `lease` go on over the free span behind it, up to `reach` at most: its reply brings those bytes anyhow."""
+        gap = next((span for span in self.free() if span.start == lease.stop), None)
+        if gap is not None and reach > lease.stop:
+            lease.stop = min(gap.stop, reach)
+
     def settle(self, size: int) -> None:
         """The Part of unknown size turned out to have `size` bytes; whatever lies behind is forgotten."""
         if self.size is not None:

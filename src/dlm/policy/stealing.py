@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from dlm.policy.segments import UNBOUNDED, Lease
 
-ALIGNMENT = 64 * 1024
-LEAST_SHARE = 256 * 1024
+ALIGNMENT = 16 * 1024
+LEAST_SHARE = 32 * 1024
 """A smaller share is not worth a request and the bytes that the victim's server still sends past the cut."""
 LEAST_GAIN = 0.15
 """Seconds that a steal must save beyond its cost."""

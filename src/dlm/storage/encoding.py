@@ -72,7 +72,7 @@ def encode_resource(resource: Resource) -> str:
     """A Resource as JSON."""
     return _dump(
         {
-            "mirrors": [{"uri": mirror.uri, "resolved": mirror.resolved} for mirror in resource.mirrors],
+            "mirrors": [_mirror_to_wire(mirror) for mirror in resource.mirrors],
             "parts": [_part_to_wire(part) for part in resource.parts],
             "etag": resource.validator.etag,
             "last_modified": resource.validator.last_modified,
@@ -88,7 +88,7 @@ def decode_resource(text: str) -> Resource:
     """What `encode_resource` wrote."""
     wire = _load(text)
     return Resource(
-        mirrors=tuple(Mirror(mirror["uri"], mirror.get("resolved")) for mirror in wire["mirrors"]),
+        mirrors=tuple(_mirror_from_wire(mirror) for mirror in wire["mirrors"]),
         parts=tuple(_part_from_wire(part) for part in wire["parts"]),
         validator=Validator(**_known(wire, ("etag", "last_modified", "strong_date"))),
         **_known(wire, ("ranged", "encoded", "media_type")),
@@ -178,6 +178,14 @@ def encode_text(text: str | None) -> str | bytes | None:
 def decode_text(stored: str | bytes | None) -> str | None:
     """What `encode_text` wrote."""
     return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
+
+
+def _mirror_to_wire(mirror: Mirror) -> Wire:
+    return {"uri": mirror.uri, "resolved": mirror.resolved, "home": mirror.home}
+
+
+def _mirror_from_wire(wire: Wire) -> Mirror:
+    return Mirror(wire["uri"], **_known(wire, ("resolved", "home")))
 
 
 def _part_to_wire(part: Part) -> Wire:

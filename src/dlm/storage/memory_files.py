@@ -117,6 +117,8 @@ class MemorySink:
 
     def write(self, offset: int, data: memoryview) -> None:
         self._demand_open()
+        if not data:
+            return
         content = self._file.content
         growth = offset + len(data) - len(content)
         if growth > 0:
@@ -146,6 +148,7 @@ class MemorySink:
         self.sync()
 
     def publish(self, name: str, *, replace: bool) -> str:
+        self._demand_open()
         path = os.path.join(self._place.directory, component(name))
         if self._stands_at(path):
             return path

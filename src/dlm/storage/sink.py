@@ -48,7 +48,7 @@ class DiskSink:
         except OSError as error:
             raise storage_error(error, self._path) from error
         end = offset + len(data)
-        if end > self._length:  # noqa: PLR1730 - `max` costs more, and this runs for each 16 KiB
+        if end > self._length and written:
             self._length = end
 
     def read(self, offset: int, size: int) -> bytes:

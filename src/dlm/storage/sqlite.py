@@ -122,7 +122,7 @@ def migrate(connection: sqlite3.Connection, path: str, scripts: Sequence[str]) -
         # Read again: another process may have migrated while this one waited for the lock.
         version = _version_of(connection, path, newest=len(scripts))
         if version < len(scripts):
-            _back_up(connection, path, f"{path}.v{version}")
+            _back_up(path, f"{path}.v{version}")
             _apply(connection, scripts[version:], len(scripts))
 
 
@@ -229,7 +229,7 @@ def _create(path: str) -> None:
         os.close(folder)
 
 
-def _back_up(connection: sqlite3.Connection, path: str, copy: str) -> None:
+def _back_up(path: str, copy: str) -> None:
     directory, name = os.path.split(copy)
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     draft = f"{name}.new"
@@ -237,8 +237,9 @@ def _back_up(connection: sqlite3.Connection, path: str, copy: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(draft, dir_fd=folder)
         _make_empty_file(draft, folder)
-        with closing(_connect(os.path.join(directory, draft))) as target:
-            connection.backup(target)
+        # Through a connection of its own: SQLite copies from none that has begun to write, and would wait for ever.
+        with closing(_connect(path)) as source, closing(_connect(os.path.join(directory, draft))) as target:
+            source.backup(target)
         _sync(draft, folder)
         os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
         sync_folder(folder)

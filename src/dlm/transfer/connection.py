@@ -11,6 +11,8 @@ from dlm.policy.speed import Speedometer
 
 LEAST_RATE = 1.0
 """Bytes a second below which a connection counts as silent. Not a speed limit: it only tells a drip from a stream."""
+LEAST_PROGRESS = 16 * 1024
+"""Bytes that a connection must have brought before it fell silent, or a server that drips would be retried for ever."""
 
 
 class Connection:
@@ -18,12 +20,19 @@ class Connection:
 
     def __init__(self, number: int, lease: Lease, now: float) -> None:
         self.number = number
+        self.reach = lease.stop
+        """How far its reply goes, wherever a steal has moved the end of its lease."""
         self.lease = lease
         self.speed = Speedometer(now, lease.position)
         self.stalled = False
         self.fetching: asyncio.Future[None] | None = None
         self._origin = lease.position
         self._window = (now, lease.position)
+
+    @property
+    def progressed(self) -> bool:
+        """Whether it brought enough not to count as a failure. One that was ended for silence must have brought more."""
+        return self.moved >= (LEAST_PROGRESS if self.stalled else 1)
 
     @property
     def moved(self) -> int:

@@ -267,7 +267,7 @@ class Life:
             digest, found = mismatch
             said_by = "the server states" if self._spec.checksum is None else "you gave"
             raise DigestMismatch(
-                f"the file is not the one that was asked for: its {digest.algorithm} is {found}, {said_by} "
+                f"{work.sink.place.name} is not the file that was asked for: its {digest.algorithm} is {found}, {said_by} "
                 f"{digest.value.hex()}; --no-resume fetches it anew",
                 work.segments.done(),
             )

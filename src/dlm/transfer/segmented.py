@@ -33,6 +33,8 @@ from dlm.transfer.gate import Gate
 from dlm.transfer.outlet import LeaseOutlet
 
 TICK = 0.2
+REBUFFS = 2
+"""Connections that may be lost without a byte while others are served, before no more are opened."""
 REQUEST_COST = 0.2
 """Seconds assumed from a request to its first byte, before a connection has shown what it takes."""
 
@@ -60,6 +62,7 @@ class SegmentedDriver:
         self._connections: dict[asyncio.Future[None], Connection] = {}
         self._troubled: list[Span] = []
         self._failures = 0
+        self._rebuffs = 0
         self._hold_until = 0.0
         self._measured = 0.0
         self._note: str | None = None
@@ -143,7 +146,7 @@ class SegmentedDriver:
                 self._segments.settle(connection.lease.position)
             left = connection.lease.remaining
             self._segments.release(connection.lease)
-            if connection.moved:
+            if connection.progressed:
                 self._failures = 0
             if not (ended_well and (left == 0 or connection.moved)):
                 self._answer(connection, self._error_of(connection, fetching))
@@ -164,11 +167,8 @@ class SegmentedDriver:
         if lease.stop < UNBOUNDED and lease.remaining:
             self._troubled.append(Span(lease.position, lease.stop))
         others = len(self._connections)
-        refusal = error.verdict in {Verdict.WAIT, Verdict.DEGRADE, Verdict.NEXT_MIRROR}
-        if others and refusal and not connection.moved:
-            # The server serves the others: it only would not have this one more.
-            self._ramp.refused(others)
-            self.refused = True
+        if others and not connection.moved and error.verdict is not Verdict.RESTART:
+            self._yield_to_others(lease, error)
             return
         if error.verdict is Verdict.NEXT_MIRROR and self._mirror.resolved is not None:
             # The address that redirects led to has expired: follow them again from the start, once.
@@ -177,8 +177,20 @@ class SegmentedDriver:
         if self._resource.ranged is False and self._segments.downloaded():
             # The next reply would begin at byte 0 again, so nothing that is there can be kept.
             raise error
-        self._failures += 0 if connection.moved else 1
+        self._failures += 0 if connection.progressed else 1
         self._retry_or_raise(error)
+
+    def _yield_to_others(self, lease: Lease, error: TransferError) -> None:
+        """The server serves the others, and would not have this one more, or lost it: they may take over its share."""
+        for other in self._connections.values():
+            if other.lease.stop == lease.start:
+                self._segments.extend(other.lease, other.reach)
+        self._rebuffs += 1
+        if error.verdict is not Verdict.RETRY or self._rebuffs >= REBUFFS:
+            self._ramp.refused(len(self._connections))
+            self.refused = True
+        else:
+            self._hold_until = self._context.clock.monotonic() + self._context.random.random()
 
     def _retry_or_raise(self, error: DlmError) -> None:
         context = self._context

@@ -15,7 +15,6 @@ from dlm.model.error import (
     TransferError,
     Truncated,
     Unreachable,
-    UnsupportedUri,
     Untrusted,
 )
 
@@ -26,7 +25,8 @@ _UNTRUSTED = "does not prove its identity ({reason}); --cacert FILE adds an auth
 _PROXY = "cannot be reached through the proxy: {reason}"
 
 TABLE: dict[int, tuple[type[DlmError], str]] = {
-    pycurl.E_UNSUPPORTED_PROTOCOL: (UnsupportedUri, "is of a kind that this installation does not serve: {reason}"),
+    # Which schemes are served was settled before: here this code means an answer in no known version of HTTP.
+    pycurl.E_UNSUPPORTED_PROTOCOL: (ProtocolViolation, "does not answer in HTTP: {reason}"),
     pycurl.E_URL_MALFORMAT: (InvalidRequest, "is not a URL: {reason}"),
     pycurl.E_COULDNT_RESOLVE_PROXY: (Unreachable, "cannot be reached: the name of the proxy is not known ({reason})"),
     pycurl.E_COULDNT_RESOLVE_HOST: (Unreachable, "cannot be reached: the name of the host is not known ({reason})"),

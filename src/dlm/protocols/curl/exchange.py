@@ -25,7 +25,7 @@ REFUSE = -1
 DISCARD_LIMIT = 64 * 1024
 """Bytes of a body that nobody wants (a redirect's) that are read to keep the connection for the next request."""
 HEAD_LIMIT = 64 * 1024
-EXPANSION = 1000
+EXPANSION = 100
 EXPANSION_ALLOWANCE = 32 * 1024 * 1024
 NEGOTIATION = frozenset({401, 407})
 
@@ -84,7 +84,7 @@ class Exchange:
     async def body(self, outlet: Outlet, length: int | None, *, decoded: bool = False) -> None:
         """Pour the body into `outlet`. `length` is how many bytes were promised; a shorter body is libcurl's to notice.
 
-        A decoded body may be a thousand times as long as the promised one, not more: else it is a bomb.
+        A decoded body may be a hundred times as long as the promised one, and a little: beyond that it is a bomb.
         """
         self._outlet = outlet
         self._length = None if decoded else length
@@ -122,7 +122,8 @@ class Exchange:
             return None  # trailers of a chunked body
         self._head_size += len(line)
         if self._head_size > HEAD_LIMIT:
-            self._error = Untrusted(f"{self._uri} sends more than {HEAD_LIMIT // 1024} KiB of header fields", uri=self._uri)
+            flood = f"{self._uri} sends more than {HEAD_LIMIT // 1024} KiB of header fields, which no honest server does"
+            self._error = ProtocolViolation(flood, uri=self._uri)
             return REFUSE
         if line.startswith(b"HTTP/"):
             self._lines = [line]

@@ -55,6 +55,8 @@ def rows(ask: Ask, spec: DownloadSpec) -> Iterator[tuple[int, Any]]:
     yield pycurl.HTTP_CONTENT_DECODING, int(ask.decode)
     if ask.range is not None:
         yield pycurl.RANGE, ask.range
+    # Each handle must turn its cookie engine on; the cookies themselves are in the download's jar.
+    yield pycurl.COOKIEFILE, ""
     yield pycurl.HTTPHEADER, header_lines(ask, spec)
     yield pycurl.USERAGENT, spec.user_agent or USER_AGENT
     if spec.referer is not None and ask.home:

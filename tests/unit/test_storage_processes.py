@@ -1,0 +1,201 @@
+"""One database, many processes, some of which die: who holds what, and what survives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import textwrap
+from collections.abc import Awaitable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlm.model.download import Download
+from dlm.model.error import Conflict
+from dlm.model.phase import Cause, Intent, Phase
+from dlm.model.span import Span
+from dlm.ports import DownloadQuery
+from dlm.storage.repository import SqliteRepository
+from tests.contracts.repository import a_checkpoint, a_download, causes
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+RACES = 50
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "dlm.db")
+
+
+def child(script: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process that runs the script; its standard output is a pipe."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
+    return subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+async def outcome(command: Awaitable[Download]) -> Download | Conflict:
+    try:
+        return await command
+    except Conflict as error:
+        return error
+
+
+def test_of_two_repositories_exactly_one_wins_each_claim(path: str) -> None:
+    """50 races of two threads on one file: one claim succeeds, the other is a Conflict, and one event is recorded."""
+
+    async def scenario() -> None:
+        repositories = [await SqliteRepository.open(path) for _ in range(2)]
+        downloads = [a_download() for _ in range(RACES)]
+        await repositories[0].add(downloads)
+        for download in downloads:
+            attempts = [outcome(each.claim(download.id, f"owner{n}", 1.0, 30.0)) for n, each in enumerate(repositories)]
+            results = await asyncio.gather(*attempts)
+            (won,) = [result for result in results if isinstance(result, Download)]
+            assert await repositories[1].get(download.id) == won
+            assert await causes(repositories[0], download.id) == [Cause.CLAIMED]
+        for repository in repositories:
+            await repository.close()
+
+    asyncio.run(scenario())
+
+
+CLAIM_ALL = """
+    import asyncio, sys
+    from dlm.model.error import Conflict
+    from dlm.ports import DownloadQuery
+    from dlm.storage.repository import SqliteRepository
+
+    async def main(path, owner):
+        repository = await SqliteRepository.open(path)
+        downloads = await repository.find(DownloadQuery())
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for download in downloads:
+            try:
+                await repository.claim(download.id, owner, 1.0, 30.0)
+            except Conflict:
+                continue
+            print(download.id, flush=True)
+        await repository.close()
+
+    asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_of_three_processes_exactly_one_wins_each_claim(path: str) -> None:
+    """Three processes claim the same 50 downloads at the same moment: together they get each of them once."""
+    downloads = [a_download() for _ in range(RACES)]
+
+    async def prepare() -> None:
+        repository = await SqliteRepository.open(path)
+        await repository.add(downloads)
+        await repository.close()
+
+    asyncio.run(prepare())
+    children = [child(CLAIM_ALL, path, f"owner{n}") for n in range(3)]
+    for each in children:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    claimed = [line for each in children for line in _let_go(each)]
+    assert sorted(claimed) == sorted(download.id for download in downloads)
+
+
+def _let_go(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdin is not None
+    output, _ = process.communicate("go\n")
+    assert process.returncode == 0
+    return output.split()
+
+
+ADD_FOR_EVER = """
+    import asyncio, sys
+    from dlm.model.span import Span
+    from dlm.storage.repository import SqliteRepository
+    from tests.contracts.repository import a_checkpoint, a_download
+
+    async def main(path):
+        repository = await SqliteRepository.open(path)
+        while True:
+            download = a_download()
+            await repository.add([download])
+            await repository.checkpoint(download.id, a_checkpoint(Span(0, 9)))
+            print(download.id, flush=True)
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("acknowledged", [1, 7, 40])
+def test_what_was_acknowledged_survives_a_kill(path: str, acknowledged: int) -> None:
+    """`kill -9` in the midst of additions: every one that was answered is there, with its checkpoint."""
+    process = child(ADD_FOR_EVER, path)
+    assert process.stdout is not None
+    ids = [process.stdout.readline().strip() for _ in range(acknowledged)]
+    process.kill()
+    ids += process.communicate()[0].split()
+
+    async def scenario() -> None:
+        repository = await SqliteRepository.open(path)
+        known = {download.id for download in await repository.find(DownloadQuery(limit=100_000))}
+        for text in ids:
+            id = await repository.identify(text)
+            assert await repository.checkpoint_of(id) == a_checkpoint(Span(0, 9))
+        assert len(known) - len(ids) in {0, 1}
+        await repository.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_call_is_done_wholly_or_not_at_all(path: str) -> None:
+    """Callers that give up at any moment leave no half transaction: phase, owner and story always tell the same."""
+
+    async def scenario() -> None:
+        repository = await SqliteRepository.open(path)
+        seeded = random.Random(1)
+        for _ in range(60):
+            download = a_download()
+            await repository.add([download])
+            calls: list[asyncio.Future[Any]] = [
+                asyncio.ensure_future(repository.claim(download.id, "me", 1.0, 30.0)),
+                asyncio.ensure_future(repository.advance(download.id, Cause.STARTED, 2.0, owner="me")),
+                asyncio.ensure_future(repository.checkpoint(download.id, a_checkpoint(Span(0, 9)), owner="me")),
+            ]
+            for _ in range(seeded.randrange(12)):
+                await asyncio.sleep(0)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            await _demand_consistent(repository, download)
+        await repository.close()
+
+    asyncio.run(scenario())
+
+
+async def _demand_consistent(repository: SqliteRepository, added: Download) -> None:
+    found, story = await repository.get(added.id), await repository.story(added.id)
+    checkpoint = await repository.checkpoint_of(added.id)
+    moves = {(): Phase.PENDING, (Cause.CLAIMED,): Phase.SCHEDULED, (Cause.CLAIMED, Cause.STARTED): Phase.RUNNING}
+    assert moves[tuple(each.cause for each in story)] is found.phase
+    assert (found.owner is not None) is bool(story)
+    assert found.downloaded == (checkpoint.downloaded if checkpoint else 0)
+
+
+def test_closing_lets_what_was_begun_end(path: str) -> None:
+    """Calls that were made before `close` are carried out before the file is closed."""
+
+    async def scenario() -> None:
+        repository = await SqliteRepository.open(path)
+        download = a_download()
+        calls = [repository.add([download]), repository.intend(download.id, Intent.PAUSE), repository.close()]
+        await asyncio.gather(*calls)
+        again = await SqliteRepository.open(path)
+        assert await again.get(download.id) == replace(download, intent=Intent.PAUSE)
+        await again.close()
+
+    asyncio.run(scenario())
