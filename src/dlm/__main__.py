@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
-from dlm.model.settings import Settings
-from dlm.ports import Downloads
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from dlm.model.settings import Settings
+    from dlm.ports import Downloads
 
 
 def _open(settings: Settings) -> AbstractAsyncContextManager[Downloads]:
@@ -18,8 +22,11 @@ def _open(settings: Settings) -> AbstractAsyncContextManager[Downloads]:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # A Ctrl-C among the imports ends the process at once: nothing has begun that would want a clean end.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from dlm.cli.main import run
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run(sys.argv[1:], _open))
 
 

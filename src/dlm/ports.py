@@ -153,6 +153,12 @@ class Store(Protocol):
         when the space cannot be had, `ReadOnly` and other `StorageError`s; then nothing is left behind.
         """
 
+    def sweep(self, directory: str, name: str, size: int | None) -> None:
+        """Delete the partial file of `name` if it was created and never written to, as a crash right after `create` leaves it.
+
+        Anything else is left alone: another size than 0 or `size`, another owner or mode, any byte that is not blank.
+        """
+
     def reopen(self, place: Place, least: int) -> Sink:
         """The partial file at `place`. Raises `PartLost` unless it is the same regular file, with `least` bytes or more."""
 

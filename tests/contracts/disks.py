@@ -12,10 +12,10 @@ import pytest
 
 
 @contextmanager
-def small_disk(mount_point: Path, *, kibibytes: int = 1024) -> Iterator[Path]:
-    """A tmpfs of that size. Skips the test where it cannot be mounted; fails it under CI, where it must be possible."""
+def small_disk(mount_point: Path, *, kibibytes: int = 1024, kind: str = "tmpfs") -> Iterator[Path]:
+    """A tmpfs of that size (a ramfs has none). Where it cannot be mounted the test is skipped; under CI it fails."""
     mount_point.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k,mode=0700", "tmpfs", str(mount_point)]
+    command = ["mount", "-t", kind, "-o", f"size={kibibytes}k,mode=0700", kind, str(mount_point)]
     mounted = subprocess.run(command, capture_output=True, text=True)
     if mounted.returncode != 0:
         reason = f"no small file system can be mounted here: {mounted.stderr.strip()}"

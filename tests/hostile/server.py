@@ -71,7 +71,7 @@ class HostileServer:
             ports = [listener.getsockname()[1] for listener in self._listeners]
             self.addresses = Addresses(ports[0], ports[1], ports[2] if self._tls is not None else None)
             self._opened = opened.pop_all()
-        self._acceptor = threading.Thread(target=self._accept, name=f"hostile-{self.port}")
+        self._acceptor = threading.Thread(target=self._accept, name=f"hostile-{self.port}", daemon=True)
         self._acceptor.start()
         return self
 
@@ -167,7 +167,7 @@ class HostileServer:
         pacers = [pacer for pacer in (self._total, Pacer(self._each) if self._each else None) if pacer]
         self._accepted += 1
         wire = Wire(sock, self._accepted, listener.getsockname()[1], pacers)
-        thread = threading.Thread(target=self._serve, args=(wire,), name=f"hostile-{self.port}-{wire.number}")
+        thread = threading.Thread(target=self._serve, args=(wire,), name=f"hostile-{self.port}-{wire.number}", daemon=True)
         with self._lock:
             self._connections[thread] = wire
         thread.start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.hostile import codings, digests, endings, gates, pace, plain, ranges, redirects, statuses, versions
 from tests.hostile.outcome import Personality
 
-_MODULES = (plain, ranges, versions, endings, codings, pace, redirects, statuses, gates, digests)
+MODULES = (plain, ranges, versions, endings, codings, pace, redirects, statuses, gates, digests)
 
-PERSONALITIES: dict[str, Personality] = {row.name: row for module in _MODULES for row in module.PERSONALITIES}
+PERSONALITIES: dict[str, Personality] = {row.name: row for module in MODULES for row in module.PERSONALITIES}
 """The literal tables stand at the end of each module, under the functions that they name."""

@@ -419,6 +419,26 @@ def test_a_crash_before_the_rename_publishes_without_fetching() -> None:
     assert len(bench.file.requests) == asked
 
 
+def test_a_crash_while_the_partial_file_is_made_leaves_nothing_in_the_way() -> None:
+    """Recorded, made, and killed before it was recorded again: the next run uses the same name."""
+    bench = Bench()
+
+    class Dying(RememberingReporter):
+        async def commit(self, message: Commitment) -> None:
+            if len(self.commitments) == 1:
+                raise asyncio.CancelledError
+            await super().commit(message)
+
+    dying = bench.reporter = Dying()
+    with pytest.raises(asyncio.CancelledError):
+        bench.run()
+    bench.store.create("/d", "file.bin", len(CONTENT))
+    bench.reporter = RememberingReporter()
+    bench.run(checkpoint=dying.durable)
+    assert bench.finished() == CONTENT
+    assert list(bench.store.files) == ["/d/file.bin"]
+
+
 def test_no_checkpoint_claims_what_was_not_written() -> None:
     """At every commitment, the bytes that it claims are in the partial file."""
     bench = Bench(MemoryFile(CONTENT, chunk=100_000))

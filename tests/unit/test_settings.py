@@ -13,7 +13,7 @@ from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
 from dlm.model.settings import SCHEMA, Choice, Scope, Settings, Surroundings, Unit, choose, parse, settings_of, show
 
-AROUND = Surroundings(current="/work/here", home="/home/me", state="/state/dlm.db", file="/conf/config.toml")
+AROUND = Surroundings(current="/here/now", home="/home/me", state="/state/dlm.db", file="/conf/config.toml")
 
 
 def chosen(
@@ -25,7 +25,7 @@ def chosen(
 def test_defaults_hold_when_nothing_is_said() -> None:
     """Without flags, variables and file, the defaults hold, and the paths are those of the surroundings."""
     settings = settings_of(chosen())
-    assert settings == Settings(directory="/work/here", state="/state/dlm.db")
+    assert settings == Settings(directory="/here/now", state="/state/dlm.db")
     assert (settings.connections, settings.jobs, settings.resume) == (16, 3, True)
 
 
@@ -140,7 +140,7 @@ def test_keys_may_be_written_with_dashes() -> None:
 
 @pytest.mark.parametrize(
     ("said", "path"),
-    [("sub", "/work/here/sub"), ("~/x", "/home/me/x"), ("~", "/home/me"), ("/a/../b", "/b"), (".", "/work/here")],
+    [("sub", "/here/now/sub"), ("~/x", "/home/me/x"), ("~", "/home/me"), ("/a/../b", "/b"), (".", "/here/now")],
 )
 def test_paths_become_absolute(said: str, path: str) -> None:
     """Flags and variables hold paths relative to the current directory; ~ is the home directory."""
@@ -150,7 +150,7 @@ def test_paths_become_absolute(said: str, path: str) -> None:
 
 def test_every_setting_of_a_download_is_a_field_of_its_spec() -> None:
     """What governs a download has the same name, and the same default, in `DownloadSpec`."""
-    spec = DownloadSpec(uris=("https://h/",), directory="/work/here")
+    spec = DownloadSpec(uris=("https://h/",), directory="/here/now")
     ours = settings_of(chosen())
     for name, row in SCHEMA.items():
         if row.scope is not Scope.GLOBAL:

@@ -65,6 +65,30 @@ def test_of_two_repositories_exactly_one_wins_each_claim(path: str) -> None:
     asyncio.run(scenario())
 
 
+def test_work_on_different_downloads_is_never_refused(path: str) -> None:
+    """Two writers on one file wait for each other; none is told of a conflict that there is not."""
+
+    async def work(repository: SqliteRepository, downloads: list[Download], owner: str) -> None:
+        for download in downloads:
+            await repository.claim(download.id, owner, 1.0, 30.0)
+            await repository.checkpoint(download.id, a_checkpoint(Span(0, 9)), owner=owner)
+
+    async def scenario() -> None:
+        repositories = [await SqliteRepository.open(path) for _ in range(2)]
+        downloads = [a_download() for _ in range(2 * RACES)]
+        await repositories[0].add(downloads)
+        await asyncio.gather(
+            work(repositories[0], downloads[:RACES], "owner0"),
+            work(repositories[1], downloads[RACES:], "owner1"),
+        )
+        claimed = await repositories[0].find(DownloadQuery(phases=frozenset({Phase.SCHEDULED})))
+        assert sorted(each.owner or "" for each in claimed) == ["owner0"] * RACES + ["owner1"] * RACES
+        for repository in repositories:
+            await repository.close()
+
+    asyncio.run(scenario())
+
+
 CLAIM_ALL = """
     import asyncio, sys
     from dlm.model.error import Conflict

@@ -15,6 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from dlm.model.download import DownloadId, Fault
 from dlm.model.error import DlmError
+from dlm.model.event import Transition
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Intent, Phase
 from dlm.model.resource import Verification, Verified
 from dlm.model.span import Span
@@ -157,12 +158,16 @@ class Twins(RuleBasedStateMachine):
     @invariant()
     def everything_is_equal_and_makes_sense(self) -> None:
         for download in self.both(lambda each: each.find(DownloadQuery())):
-            self.both(lambda each, id=download.id: each.checkpoint_of(id))  # type: ignore[misc]  # mypy infers no lambda with a default
-            story = self.both(lambda each, id=download.id: each.story(id))  # type: ignore[misc]
+            story = self.story_of(download.id)
             assert (download.owner is not None) is (download.phase in CLAIMED_PHASES)
             assert (download.finished is not None) is (download.phase in FINAL_PHASES)
             assert [after.origin for after in story[1:]] == [before.target for before in story[:-1]]
             assert not story or story[-1].target is download.phase
+
+    def story_of(self, id: DownloadId) -> list[Transition]:
+        self.both(lambda each: each.checkpoint_of(id))
+        story: list[Transition] = self.both(lambda each: each.story(id))
+        return story
 
 
 Twins.TestCase.settings = settings(

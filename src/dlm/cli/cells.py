@@ -42,20 +42,22 @@ def cells(progress: Progressed, width: int) -> list[Cell]:
         (view, Span(view.lease.start, view.position), Span(view.position, view.lease.stop)) for view in progress.connections
     ]
     present = scale.spread(merge([*progress.done, *(flown for _, flown, _ in leases)]))
-    missing = [scale.total - count for count in present]
     flown = _owners(scale, ((view, flown) for view, flown, _ in leases))
     claimed = _owners(scale, ((view, ahead) for view, _, ahead in leases))
     troubled = scale.spread(merge(progress.troubled))
     heads = {scale.cell(view.position): view.number for view, _, ahead in leases if ahead.size > 0}
-    return [_cell(missing[at], heads.get(at), bool(troubled[at]), claimed.get(at), flown.get(at)) for at in range(width)]
+    return [
+        _cell(present.get(at, 0) < scale.total, heads.get(at), at in troubled, claimed.get(at), flown.get(at))
+        for at in range(width)
+    ]
 
 
-def _cell(missing: int, head: int | None, troubled: bool, claimed: int | None, flown: int | None) -> Cell:
+def _cell(missing: bool, head: int | None, troubled: bool, claimed: int | None, flown: int | None) -> Cell:
     if head is not None:
         return Cell(Shade.HEAD, head)
     if troubled:
         return Cell(Shade.TROUBLED)
-    if missing > 0:
+    if missing:
         return Cell(Shade.PENDING) if claimed is None else Cell(Shade.CLAIMED, claimed)
     return Cell(Shade.DONE) if flown is None else Cell(Shade.FLOWN, flown)
 
@@ -70,15 +72,15 @@ class _Scale:
     def cell(self, offset: int) -> int:
         return offset * self.width // self.total
 
-    def spread(self, spans: Iterable[Span]) -> list[int]:
-        """How many units of disjoint `spans` fall into each cell."""
-        counts = [0] * self.width
+    def spread(self, spans: Iterable[Span]) -> dict[int, int]:
+        """How many units of disjoint `spans` fall into each cell that they touch."""
+        counts: dict[int, int] = {}
         for span in spans:
             start, stop = max(span.start, 0) * self.width, min(span.stop, self.total) * self.width
             while start < stop:
                 at = start // self.total
                 until = min(stop, (at + 1) * self.total)
-                counts[at] += until - start
+                counts[at] = counts.get(at, 0) + until - start
                 start = until
         return counts
 
@@ -87,7 +89,7 @@ def _owners(scale: _Scale, spans: Iterable[tuple[ConnectionView, Span]]) -> dict
     """For each cell, the connection with most units in it."""
     best: dict[int, tuple[int, int]] = {}
     for view, span in spans:
-        for at, count in enumerate(scale.spread([span])):
+        for at, count in scale.spread([span]).items():
             if count > best.get(at, (0, 0))[0]:
                 best[at] = (count, view.number)
     return {at: number for at, (_, number) in best.items()}

@@ -117,14 +117,19 @@ def bar(progress: Progressed, width: int, now: float, glyphs: Glyphs) -> list[Pi
 
 def _drawn(cell: Cell, glyphs: Glyphs) -> Piece:
     hue = (cell.connection or 0) % len(HUES)
-    return {
-        Shade.HEAD: Piece(glyphs.head, f"head{hue}"),
-        Shade.TROUBLED: Piece(glyphs.troubled, "bad"),
-        Shade.CLAIMED: Piece(glyphs.claimed, f"claimed{hue}"),
-        Shade.PENDING: Piece(glyphs.pending, "faint"),
-        Shade.FLOWN: Piece(glyphs.done, f"flown{hue}"),
-        Shade.DONE: Piece(glyphs.done, "good"),
-    }[cell.shade]
+    match cell.shade:
+        case Shade.HEAD:
+            return Piece(glyphs.head, f"head{hue}")
+        case Shade.TROUBLED:
+            return Piece(glyphs.troubled, "bad")
+        case Shade.CLAIMED:
+            return Piece(glyphs.claimed, f"claimed{hue}")
+        case Shade.PENDING:
+            return Piece(glyphs.pending, "faint")
+        case Shade.FLOWN:
+            return Piece(glyphs.done, f"flown{hue}")
+        case Shade.DONE:
+            return Piece(glyphs.done, "good")
 
 
 def _pulse(width: int, now: float, glyphs: Glyphs) -> list[Piece]:

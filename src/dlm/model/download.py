@@ -161,7 +161,8 @@ def _shown_parameter(text: str) -> str:
 class Place:
     """Where the bytes are kept until they are complete, and how the partial file is known again.
 
-    `name` is the name that it will have; `part` the name that it has now; both inside `directory`.
+    `name` is the name that it will have; `part` the name that it has now; both inside `directory`. An `inode` of 0 says
+    that it is about to be created.
     """
 
     directory: str

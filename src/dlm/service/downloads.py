@@ -193,8 +193,12 @@ class LocalDownloads:
         return download
 
     def _discard(self, checkpoint: Checkpoint) -> None:
+        place = checkpoint.place
+        if not place.inode:
+            self._store.sweep(place.directory, place.name, checkpoint.resource.part.size)
+            return
         with suppress(PartLost):
-            sink = self._store.reopen(checkpoint.place, 0)
+            sink = self._store.reopen(place, 0)
             sink.discard()
             sink.close()
 

@@ -40,6 +40,7 @@ _SYSTEM: dict[int, tuple[type[StorageError], str]] = {
         "{path} would be larger than its file system or your limits (ulimit -f) allow: choose another directory with -d",
     ),
     errno.EIO: (StorageError, _BROKEN),
+    errno.EBADF: (StorageError, "{path} was used after it was closed: this is a defect of dlm"),
     errno.EMFILE: (StorageError, _TOO_MANY),
     errno.ENFILE: (StorageError, _TOO_MANY),
 }

@@ -13,14 +13,14 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
 from dlm.model.resource import ALGORITHMS
+from dlm.storage.blank import remove_blank
 from dlm.storage.errors import storage_error
+from dlm.storage.folders import make_folders, open_folder, remove_folders, sync_folder
 from dlm.storage.names import Numbered, component, first_free, part_name
-from dlm.storage.rename import sync_folder
 from dlm.storage.sink import DiskSink, is_that_file
 
 _NOT_RESERVABLE = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
@@ -54,19 +54,31 @@ class DiskStore:
         part = part_name(name)
         directory = os.path.realpath(directory)
         try:
-            made = _make_folders(directory)
+            made = make_folders(directory)
             try:
                 return _create(directory, name, part, size)
             except BaseException:
-                _remove_folders(made)
+                remove_folders(made)
                 raise
         except OSError as error:
             raise storage_error(error, os.path.join(directory, part)) from error
 
+    def sweep(self, directory: str, name: str, size: int | None) -> None:
+        part = part_name(name)
+        try:
+            folder = open_folder(os.path.realpath(directory))
+            try:
+                remove_blank(folder, part, size)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise storage_error(error, os.path.join(directory, part)) from error
+
     def reopen(self, place: Place, least: int) -> DiskSink:
         path = os.path.join(place.directory, component(place.part))
         try:
-            folder = _open_folder(place.directory)
+            folder = open_folder(place.directory)
             try:
                 return _reopen(folder, place, least)
             except BaseException:
@@ -110,7 +122,7 @@ class DiskStore:
         """What `act` says of the name in its directory; False when there is no such directory."""
         directory, name = os.path.split(path)
         try:
-            folder = _open_folder(directory)
+            folder = open_folder(directory)
             try:
                 return act(folder, name, place)
             finally:
@@ -122,7 +134,7 @@ class DiskStore:
 
 
 def _create(directory: str, name: str, part: str, size: int | None) -> DiskSink:
-    folder = _open_folder(directory)
+    folder = open_folder(directory)
     try:
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
         try:
@@ -183,40 +195,3 @@ def _reserve(file: int, size: int) -> None:
     except OSError as error:
         if error.errno not in _NOT_RESERVABLE:
             raise
-
-
-def _open_folder(directory: str) -> int:
-    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
-def _make_folders(directory: str) -> list[str]:
-    """Make the directory and its parents durably. Returns those that were made, outermost first. Raises `OSError`."""
-    missing: list[str] = []
-    path = directory
-    while not os.path.isdir(path):
-        if os.path.lexists(path):
-            raise StorageError(f"{path} is a file, not a directory: choose another directory with -d", path=path)
-        missing.append(path)
-        path = os.path.dirname(path)
-    made: list[str] = []
-    try:
-        for path in reversed(missing):
-            with suppress(FileExistsError):
-                os.mkdir(path)
-                made.append(path)
-            parent = _open_folder(os.path.dirname(path))
-            try:
-                sync_folder(parent)
-            finally:
-                os.close(parent)
-    except BaseException:
-        _remove_folders(made)
-        raise
-    return made
-
-
-def _remove_folders(made: list[str]) -> None:
-    for path in reversed(made):
-        # Another download may keep its file there by now.
-        with suppress(OSError):
-            os.rmdir(path)

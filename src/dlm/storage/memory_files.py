@@ -55,6 +55,12 @@ class MemoryStore:
         file = self.files[path] = MemoryFile(place.inode, bytearray(size or 0))
         return MemorySink(self, file, place)
 
+    def sweep(self, directory: str, name: str, size: int | None) -> None:
+        path = os.path.join(directory, part_name(name))
+        file = self.at(path)
+        if file is not None and len(file.content) in {0, size} and not file.content.strip(b"\0"):
+            del self.files[path]
+
     def reopen(self, place: Place, least: int) -> MemorySink:
         path = os.path.join(place.directory, component(place.part))
         file = self.at(path)

@@ -13,6 +13,7 @@ from dlm.storage.errors import storage_error
 NAME = "-"
 _STDOUT = 1
 _PATH = "standard output"
+_UNREADABLE = "what was written to standard output cannot be read back"
 
 
 class PipeStore:
@@ -38,11 +39,20 @@ class PipeStore:
         self._latest = PipeSink(self._descriptor, directory)
         return self._latest
 
+    def sweep(self, directory: str, name: str, size: int | None) -> None:
+        pass
+
     def reopen(self, place: Place, least: int) -> PipeSink:
         raise PartLost(f"what was written to {_PATH} cannot be continued: the download begins anew", path=_PATH)
 
     def confirm(self, path: str, place: Place) -> bool:
         return False
+
+    def erase(self, path: str, place: Place) -> bool:
+        return False
+
+    def digest(self, path: str, algorithm: str) -> bytes:
+        raise StorageError(_UNREADABLE, path=_PATH)
 
     def describe(self, path: str) -> tuple[int, int, int] | None:
         return None
@@ -71,7 +81,7 @@ class PipeSink:
             data = data[written:]
 
     def read(self, offset: int, size: int) -> bytes:
-        raise StorageError(f"what was written to {_PATH} cannot be read back", path=_PATH)
+        raise StorageError(_UNREADABLE, path=_PATH)
 
     def sync(self) -> None:
         """Nothing to do: the reader has the bytes, or will have them."""

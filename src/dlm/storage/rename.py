@@ -1,4 +1,4 @@
-"""Names in a directory: taken without replacing what stands there, and made durable.
+"""Names in a directory, taken without replacing what stands there.
 
 Rules
 -----
@@ -27,15 +27,6 @@ def rename_without_replacing(folder: int, old: str, new: str) -> None:
                 raise
         else:
             return
-
-
-def sync_folder(folder: int) -> None:
-    """Return when the names in the directory would survive a power cut, as far as its file system can promise that."""
-    try:
-        os.fsync(folder)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
 
 
 def _by_renameat2(folder: int, old: str, new: str) -> None:

@@ -10,6 +10,7 @@ Rules
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -19,8 +20,9 @@ from contextlib import suppress
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
 from dlm.storage.errors import storage_error
+from dlm.storage.folders import sync_folder
 from dlm.storage.names import component
-from dlm.storage.rename import rename_without_replacing, sync_folder
+from dlm.storage.rename import rename_without_replacing
 
 _CLOSED = -1
 
@@ -66,14 +68,11 @@ class DiskSink:
         self._make_durable(_flush_bytes)
 
     def settle(self, size: int, modified: float | None) -> None:
+        self._demand_open()
         try:
-            length = os.fstat(self._file).st_size
-            if length < size:
-                raise PartLost(
-                    f"the partial file {self._path} was cut short by another program: fetch it anew", path=self._path
-                )
-            if length > size:
+            if os.fstat(self._file).st_size > size:
                 os.ftruncate(self._file, size)
+            # A file that is shorter is found out below: zeros are never made up for missing bytes.
             self._length = size
             if modified is not None:
                 self._set_modified(modified)
@@ -83,6 +82,7 @@ class DiskSink:
 
     def publish(self, name: str, *, replace: bool) -> str:
         path = os.path.join(self._place.directory, component(name))
+        self._demand_open()
         try:
             # A file system without modes (FAT) refuses; the file is none the worse for it.
             with suppress(OSError):
@@ -133,6 +133,7 @@ class DiskSink:
             written += more
 
     def _make_durable(self, flush: Callable[[int], None]) -> None:
+        self._demand_open()
         if self._failure is not None:
             raise storage_error(self._failure, self._path) from self._failure
         try:
@@ -149,6 +150,10 @@ class DiskSink:
             raise self._replaced()
         if length < self._length:
             raise PartLost(f"the partial file {self._path} was cut short by another program: fetch it anew", path=self._path)
+
+    def _demand_open(self) -> None:
+        if self._file == _CLOSED:
+            raise storage_error(OSError(errno.EBADF, os.strerror(errno.EBADF)), self._path)
 
     def _stands_at(self, name: str) -> bool:
         return is_that_file(self._folder, name, self._place)

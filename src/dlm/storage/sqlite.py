@@ -23,7 +23,8 @@ from urllib.parse import quote
 
 from dlm.model.error import ReadOnly, StateUnusable, StorageError
 from dlm.storage.errors import database_error, state_error
-from dlm.storage.rename import rename_without_replacing, sync_folder
+from dlm.storage.folders import make_folders, sync_folder
+from dlm.storage.rename import rename_without_replacing
 
 T = TypeVar("T")
 
@@ -204,10 +205,7 @@ def _version_of(connection: sqlite3.Connection, path: str, newest: int = SCHEMA_
 def _create(path: str) -> None:
     """A new database under `path`, unless another process makes one first. Raises `OSError`."""
     directory, name = os.path.split(path)
-    if not os.path.isdir(directory):
-        os.makedirs(os.path.dirname(directory), exist_ok=True)
-        with suppress(FileExistsError):
-            os.mkdir(directory, 0o700)
+    make_folders(directory, 0o700)
     draft = f"{name}.{secrets.token_hex(4)}.new"
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

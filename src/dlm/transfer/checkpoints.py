@@ -18,7 +18,7 @@ class Checkpointer:
     """Keeps the record of one download's done spans close behind the truth, never ahead of it."""
 
     def __init__(
-        self, id: DownloadId, resource: Resource, segments: SegmentMap, sink: Sink, gate: Gate, reporter: Reporter
+        self, id: DownloadId, resource: Resource, segments: SegmentMap, sink: Sink, *, gate: Gate, reporter: Reporter
     ) -> None:
         self._id = id
         self._resource = resource

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
 
-from dlm.model.download import Checkpoint, DownloadSpec
+from dlm.model.download import Checkpoint, DownloadSpec, Place
 from dlm.model.error import DigestMismatch, DlmError, NameTaken, PartLost, TransferError, Verdict
 from dlm.model.message import Completing, Observed, Progressed, Published, Resolved, Start
 from dlm.model.resource import Digest, Mirror, Resource, Verified, strongest
@@ -134,8 +134,12 @@ class Life:
         checkpoint = self._checkpoint
         if checkpoint is None:
             return None
+        place = checkpoint.place
+        if not place.inode:
+            self._anew()
+            return None
         try:
-            sink = self._store.reopen(checkpoint.place, max((span.stop for span in checkpoint.done), default=0))
+            sink = self._store.reopen(place, max((span.stop for span in checkpoint.done), default=0))
         except PartLost:
             return None
         if not may_continue(checkpoint):
@@ -158,20 +162,25 @@ class Life:
             name = wanted or safe_name(part.name, uri)
             if wanted is None and not self._spec.overwrite:
                 name = self._store.free_name(directory, name)
-            sink = self._store.create(directory, name, part.size)
+            sink = await self._create(resource, directory, name)
         except BaseException:
             await opening.close()
             raise
-        work = Work(resource, source, resource.mirrors[0], sink, SegmentMap(part.size), opening)
-        self._checkpoint = Checkpoint(resource, sink.place)
+        return Work(resource, source, resource.mirrors[0], sink, SegmentMap(part.size), opening)
+
+    async def _create(self, resource: Resource, directory: str, name: str) -> Sink:
+        """The partial file, recorded before and after it is made: a crash in between leaves a blank one that is known."""
+        intended = Checkpoint(resource, Place(directory, name, "", 0, 0))
+        await self._reporter.commit(Resolved(self._download.id, intended))
+        sink = self._store.create(directory, name, resource.part.size)
         try:
+            self._checkpoint = Checkpoint(resource, sink.place)
             await self._reporter.commit(Resolved(self._download.id, self._checkpoint))
         except BaseException:
             sink.discard()
             sink.close()
-            await opening.close()
             raise
-        return work
+        return sink
 
     async def _open(self, source: Source, uri: str) -> Opening:
         failures = 0
@@ -216,7 +225,9 @@ class Life:
     async def _transfer(self, work: Work) -> Verified:
         tools, wanted = self._tools, self._wanted(work.resource)
         gate = Gate(tools.clock, self._spec.limit_rate)
-        checkpointer = Checkpointer(self._download.id, work.resource, work.segments, work.sink, gate, self._reporter)
+        checkpointer = Checkpointer(
+            self._download.id, work.resource, work.segments, work.sink, gate=gate, reporter=self._reporter
+        )
         hasher = PrefixHasher(work.sink, wanted, work.segments.prefix)
         driver = SegmentedDriver(work.source, work.mirror, work.opening)
         context = TransferContext(
@@ -317,9 +328,14 @@ class Life:
 
     def _anew(self) -> None:
         """Forget what is on disk: it belongs to another version, or cannot be added to."""
-        if self._checkpoint is not None:
-            with suppress(DlmError):
-                sink = self._store.reopen(self._checkpoint.place, 0)
-                sink.discard()
-                sink.close()
-            self._checkpoint = None
+        checkpoint, self._checkpoint = self._checkpoint, None
+        if checkpoint is None:
+            return
+        place = checkpoint.place
+        with suppress(DlmError):
+            if not place.inode:
+                self._store.sweep(place.directory, place.name, checkpoint.resource.part.size)
+                return
+            sink = self._store.reopen(place, 0)
+            sink.discard()
+            sink.close()
