@@ -15,6 +15,7 @@ from dlm.protocols.registry import Registry
 from dlm.service.downloads import LocalDownloads
 from dlm.storage.files import DiskStore
 from dlm.storage.owners import is_alive, this_process
+from dlm.storage.pipe import PipeStore
 from dlm.storage.repository import SqliteRepository
 from dlm.transfer.life import InlineWorker, Tools
 
@@ -26,12 +27,10 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
     disk = DiskStore(numbered)
     registry = Registry(clock)
 
-    def store_for(spec: DownloadSpec) -> Store:
-        if not spec.streams_out:
-            return disk
-        from dlm.storage.pipe import PipeStore
+    pipe = PipeStore()
 
-        return PipeStore()
+    def store_for(spec: DownloadSpec) -> Store:
+        return pipe if spec.streams_out else disk
 
     repository = await SqliteRepository.open(settings.state)
     downloads = LocalDownloads(

@@ -1,7 +1,14 @@
-"""What every implementation of a port must do. A suite is a class; a subclass in tests/unit says how one is made."""
+"""What every implementation of a port must do. A suite is a class; a subclass in tests/unit or tests/integration says how one is made."""
 
 from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts.repository", "tests.contracts.repository_life", "tests.contracts.sink")
+pytest.register_assert_rewrite(
+    "tests.contracts.outlets",
+    "tests.contracts.repository",
+    "tests.contracts.repository_life",
+    "tests.contracts.sink",
+    "tests.contracts.source",
+    "tests.contracts.source_faults",
+)

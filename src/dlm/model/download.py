@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from dataclasses import dataclass, fields, replace
 from typing import NewType
 from urllib.parse import unquote, urlsplit
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 def new_id() -> DownloadId:
     """A fresh id; 64 random bits."""
-    return DownloadId(secrets.token_hex(8))
+    return DownloadId(os.urandom(8).hex())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dlm.model.download import DownloadSpec
-from dlm.model.error import NotFound, RangeIgnored, ResourceChanged, TransferError
+from dlm.model.error import NotFound, RangeIgnored, Refused, ResourceChanged, TransferError
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
@@ -51,6 +51,10 @@ class MemorySource:
         fault = self._begin(file, span)
         if fault is not None and fault.error is not None and fault.after == 0:
             raise fault.error
+        if spec.range is not None and not file.ranged:
+            raise RangeIgnored(f"{uri} knows no ranges", uri=uri)
+        if spec.range is not None and span.start >= len(file.content):
+            raise Refused(f"{uri} has no bytes from {span.start} on", uri=uri)
         stop = min(span.stop, len(file.content))
         size = stop - span.start if file.states_size else None
         part = Part(file.name, size, file.digests)

@@ -132,6 +132,7 @@ class LocalDownloads:
             download = await self._repository.claim(id, self._owner, now, LEASE)
         except Conflict as error:
             return Outcome(replace(download, fault=_fault(error)))
+        self._bus.publish(PhaseChanged(download, (await self._repository.story(id))[-1]))
         try:
             download = await self._advance(download, Cause.STARTED)
             checkpoint = await self._repository.checkpoint_of(id)

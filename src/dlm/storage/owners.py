@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 
 def this_process() -> str:
     """A name for this process: `PID:START:BOOT:NONCE`. START and BOOT are empty where the system does not tell them."""
-    return f"{os.getpid()}:{_start(os.getpid())}:{_boot()}:{secrets.token_hex(4)}"
+    return f"{os.getpid()}:{_start(os.getpid())}:{_boot()}:{os.urandom(4).hex()}"
 
 
 def is_alive(owner: str) -> bool:

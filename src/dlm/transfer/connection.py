@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from dlm.model.message import ConnectionView
 from dlm.model.span import Span
 from dlm.policy.segments import Lease
 from dlm.policy.speed import Speedometer
+from dlm.transfer.outlet import LeaseOutlet
 
 LEAST_RATE = 1.0
 """Bytes a second below which a connection counts as silent. Not a speed limit: it only tells a drip from a stream."""
@@ -18,8 +21,9 @@ LEAST_PROGRESS = 16 * 1024
 class Connection:
     """A running fetch. `number` is a slot that is used again, so that screens can give it a colour."""
 
-    def __init__(self, number: int, lease: Lease, now: float) -> None:
+    def __init__(self, number: int, lease: Lease, outlet: LeaseOutlet, now: float) -> None:
         self.number = number
+        self.outlet = outlet
         self.reach = lease.stop
         """How far its reply goes, wherever a steal has moved the end of its lease."""
         self.lease = lease
@@ -28,6 +32,13 @@ class Connection:
         self.fetching: asyncio.Future[None] | None = None
         self._origin = lease.position
         self._window = (now, lease.position)
+
+    async def pour(self, pouring: Coroutine[Any, Any, None]) -> None:
+        """Let the Source pour, and write what was gathered, however it ends: received bytes are never thrown away."""
+        try:
+            await pouring
+        finally:
+            self.outlet.flush()
 
     @property
     def progressed(self) -> bool:

@@ -11,8 +11,9 @@ import asyncio
 from dlm.policy.rate import Bucket
 from dlm.ports import Clock
 
-WINDOW = 16 * 1024 * 1024
-TRIGGER = WINDOW // 2
+WINDOW = 14 * 1024 * 1024
+"""Together with what sixteen connections have gathered and not written, this makes the 16 MiB that dlm promises."""
+TRIGGER = 4 * 1024 * 1024
 """Uncommitted bytes at which a checkpoint begins, so that it is over before the window is full."""
 
 
@@ -24,6 +25,7 @@ class Gate:
         """Read for each chunk: while it is true, nothing may be taken."""
         self._clock = clock
         self._bucket = Bucket(rate, clock.monotonic()) if rate else None
+        self.limited = self._bucket is not None
         self._uncommitted = 0
         self._owing = False
         self._timer: asyncio.TimerHandle | None = None
@@ -32,28 +34,31 @@ class Gate:
 
     @property
     def uncommitted(self) -> int:
-        """Bytes that were taken and are not yet recorded as durable."""
+        """Bytes that were written and are not yet recorded as durable."""
         return self._uncommitted
 
     @property
     def held(self) -> bool:
         """Whether dlm itself holds the transfer back, so that its speed says nothing about the server."""
-        return self.shut or self._bucket is not None
+        return self.shut or self.limited
 
-    def passed(self, size: int) -> None:
-        """`size` bytes were taken."""
+    def received(self, size: int) -> None:
+        """`size` bytes were taken from the network. To be told only where there is a rate to keep (`limited`)."""
+        assert self._bucket is not None
+        wait = self._bucket.take(size, self._clock.monotonic())
+        if wait > 0 and not self._owing:
+            self._owing = self.shut = True
+            self._timer = asyncio.get_running_loop().call_later(wait, self._paid)
+
+    def written(self, size: int) -> None:
+        """`size` bytes were written to the file."""
         self._uncommitted += size
         if self._uncommitted >= TRIGGER:
             self._due.set()
-        if self._bucket is not None:
-            wait = self._bucket.take(size, self._clock.monotonic())
-            if wait > 0 and not self._owing:
-                self._owing = True
-                self._timer = asyncio.get_running_loop().call_later(wait, self._paid)
-        self._judge()
+            self._judge()
 
     def committed(self, size: int) -> None:
-        """`size` bytes of those taken are durable now, or were given up."""
+        """`size` bytes of those written are recorded as durable now."""
         self._uncommitted -= size
         if self._uncommitted < TRIGGER:
             self._due.clear()

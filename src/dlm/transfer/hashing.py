@@ -39,7 +39,7 @@ class PrefixHasher:
 
     async def catch_up(self) -> None:
         """Hash up to the prefix as it is now. After a cancellation the next call goes on."""
-        while self._position < (end := self._prefix()):
+        while self._wanted and self._position < (end := self._prefix()):
             await self._step.run(self._advance, min(end, self._position + 16 * BLOCK))
 
     async def close(self) -> None:

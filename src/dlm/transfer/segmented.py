@@ -114,19 +114,20 @@ class SegmentedDriver:
     def _start(self, lease: Lease, now: float) -> None:
         taken = {each.number for each in self._connections.values()}
         number = next(n for n in range(len(taken) + 1) if n not in taken)
-        connection = Connection(number, lease, now)
         self._troubled = [span for span in self._troubled if not lease.start <= span.start < lease.stop]
         self._note = None
         opening, self._opening = self._opening, None
         if opening is not None and lease.position == 0:
-            pouring = opening.pour(LeaseOutlet(lease, self._sink, self._context.gate))
+            outlet = LeaseOutlet(lease, self._sink, self._context.gate)
+            pouring = opening.pour(outlet)
         else:
             self.joined = True
             overlap = overlap_at(self._resource, lease.position, digest_known=self._context.digest_known)
             outlet = LeaseOutlet(lease, self._sink, self._context.gate, overlap)
             span = Span(lease.position - overlap, lease.stop)
             pouring = self._source.fetch(self._resource, self._mirror, span, outlet, self._context.spec)
-        connection.fetching = asyncio.ensure_future(pouring)
+        connection = Connection(number, lease, outlet, now)
+        connection.fetching = asyncio.ensure_future(connection.pour(pouring))
         self._connections[connection.fetching] = connection
 
     # [2] ---------------------------------------------------------------------------------------------------------------
@@ -218,6 +219,8 @@ class SegmentedDriver:
         if now - self._measured < TICK and not segments.complete:
             return
         self._measured = now
+        for connection in self._connections.values():
+            connection.outlet.flush()
         downloaded = segments.downloaded()
         self._speed.sample(now, downloaded)
         for connection in self._connections.values():

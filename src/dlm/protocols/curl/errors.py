@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pycurl
 
 from dlm.model.download import without_credentials
@@ -23,6 +25,8 @@ _WEIRD_SERVER_REPLY, _HTTP2_STREAM, _HTTP3, _QUIC_CONNECT_ERROR, _PROXY_HANDSHAK
 
 _UNTRUSTED = "does not prove its identity ({reason}); --cacert FILE adds an authority, --insecure goes on regardless"
 _PROXY = "cannot be reached through the proxy: {reason}"
+_BAD_PROXY = re.compile(r"Unsupported proxy (scheme|syntax)")
+"""How libcurl begins a reason that goes on with the address of the proxy as it was written, password and all."""
 
 TABLE: dict[int, tuple[type[DlmError], str]] = {
     # Which schemes are served was settled before: here this code means an answer in no known version of HTTP.
@@ -63,6 +67,11 @@ def translate(error: pycurl.error, uri: str, connect_code: int) -> DlmError:
         return Denied(f"the proxy wants credentials for {shown}: give them as --proxy scheme://name:password@host", uri=shown)
     if connect_code >= 400:
         return Unreachable(f"the proxy refuses to connect to {shown}: it answered {connect_code}", uri=shown)
+    if bad_proxy := _BAD_PROXY.match(reason):
+        return InvalidRequest(
+            f"the address of the proxy has a {bad_proxy[1]} that cannot be used: write scheme://name:password@host:port, "
+            "and %XX for what is special in name and password (--proxy, http_proxy, https_proxy, all_proxy)"
+        )
     kind, sentence = TABLE.get(code, (Unreachable, "failed: {reason}"))
     message = f"{shown} {sentence.format(reason=_tidy(reason, code))}"
     return kind(message, uri=shown) if issubclass(kind, TransferError) else kind(message)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pycurl
 
-from dlm.model.download import DownloadSpec
+from dlm.model.download import DownloadSpec, without_credentials
 from dlm.model.error import DlmError, ProtocolViolation, Untrusted
 from dlm.ports import Flow, Outlet
 from dlm.protocols.curl.errors import translate
@@ -46,6 +46,7 @@ class Exchange:
     ) -> None:
         self._loop = loop
         self._uri = ask.uri
+        self._shown = without_credentials(ask.uri)
         self._judge = judge
         self._curl = curl = pycurl.Curl()
         for option, value in rows(ask, spec):
@@ -75,7 +76,7 @@ class Exchange:
         if not self._reply.done():
             self._raise_ending()
             if self._candidate is None:
-                raise ProtocolViolation(f"{self._uri} sent no reply that could be understood", uri=self._uri)
+                raise ProtocolViolation(f"{self._shown} sent no reply that could be understood", uri=self._shown)
             self._settle(self._candidate)
         if self._error is not None:
             raise self._error
@@ -122,8 +123,8 @@ class Exchange:
             return None  # trailers of a chunked body
         self._head_size += len(line)
         if self._head_size > HEAD_LIMIT:
-            flood = f"{self._uri} sends more than {HEAD_LIMIT // 1024} KiB of header fields, which no honest server does"
-            self._error = ProtocolViolation(flood, uri=self._uri)
+            flood = f"{self._shown} sends more than {HEAD_LIMIT // 1024} KiB of header fields, which no honest server does"
+            self._error = ProtocolViolation(flood, uri=self._shown)
             return REFUSE
         if line.startswith(b"HTTP/"):
             self._lines = [line]
@@ -172,7 +173,7 @@ class Exchange:
             return pycurl.WRITEFUNC_PAUSE
         self._received += size
         if self._limit is not None and self._received > self._limit:
-            raise Untrusted(f"{self._uri} sends a body that unpacks to more than {EXPANSION} times its size", uri=self._uri)
+            raise Untrusted(f"{self._shown} sends a body that unpacks to more than {EXPANSION} times its size", uri=self._shown)
         if flow is Flow.STOP:
             self._stopped = True
             # At the end of what was promised libcurl ends by itself and keeps the connection; before that it must be cut.

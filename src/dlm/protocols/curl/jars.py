@@ -39,6 +39,6 @@ class CookieJars:
         """Turn the cookie engine on, and read the Netscape file once: reading it again would undo what servers set."""
         curl = pycurl.Curl()
         curl.setopt(pycurl.SHARE, jar)
-        curl.setopt(pycurl.COOKIEFILE, path or "")
+        curl.setopt(pycurl.COOKIEFILE, (path or "").encode())
         curl.setopt(pycurl.COOKIELIST, "RELOAD")
         curl.close()

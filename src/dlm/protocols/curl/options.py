@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pycurl
 
@@ -13,6 +12,7 @@ from dlm import __version__
 from dlm.model.download import DownloadSpec
 from dlm.policy.redirect import carries
 from dlm.protocols.curl.trust import ca_bundle
+from dlm.protocols.http.address import split_credentials
 
 USER_AGENT = f"dlm/{__version__}"
 BUFFER = 512 * 1024
@@ -37,7 +37,17 @@ class Ask:
 
 
 def rows(ask: Ask, spec: DownloadSpec) -> Iterator[tuple[int, Any]]:
-    """The options of one request, in the order in which they are to be set."""
+    """The options of one request, in the order in which they are to be set; all text is UTF-8, as terminals give it."""
+    for option, value in _rows(ask, spec):
+        yield option, [line.encode() for line in value] if isinstance(value, list) else encoded(value)
+
+
+def encoded(value: Any) -> Any:
+    """Text as UTF-8 bytes, since pycurl takes text in ASCII only; what is no text as it is."""
+    return value.encode() if isinstance(value, str) else value
+
+
+def _rows(ask: Ask, spec: DownloadSpec) -> Iterator[tuple[int, Any]]:
     uri, credentials = split_credentials(ask.uri)
     yield pycurl.URL, uri
     yield pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
@@ -75,17 +85,6 @@ def header_lines(ask: Ask, spec: DownloadSpec) -> list[str]:
     if spec.bearer is not None and ask.home:
         lines.append(f"Authorization: Bearer {spec.bearer}")
     return lines
-
-
-def split_credentials(uri: str) -> tuple[str, str | None]:
-    """The address without user information and fragment, and `name:password` decoded, `None` when there is none."""
-    parts = urlsplit(uri)
-    user, at, host = parts.netloc.rpartition("@")
-    credentials = None
-    if at:
-        name, _, password = user.partition(":")
-        credentials = f"{unquote(name)}:{unquote(password)}"
-    return urlunsplit((parts.scheme, host, parts.path or "/", parts.query, "")), credentials
 
 
 def _identity(ask: Ask, spec: DownloadSpec, credentials: str | None) -> Iterator[tuple[int, Any]]:
