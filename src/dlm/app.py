@@ -17,7 +17,8 @@ from dlm.storage.files import DiskStore
 from dlm.storage.owners import is_alive, this_process
 from dlm.storage.pipe import PipeStore
 from dlm.storage.repository import SqliteRepository
-from dlm.transfer.life import InlineWorker, Tools
+from dlm.transfer.life import InlineWorker
+from dlm.transfer.work import Tools
 
 
 @asynccontextmanager

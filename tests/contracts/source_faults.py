@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dlm.model.error import Denied, RangeIgnored, TransferError, Verdict
+from dlm.model.error import Denied, RangeIgnored, Refused, TransferError, Verdict
 from dlm.model.span import Span
 from dlm.ports import Outlet, Source
 from tests.contracts.outlets import Hesitant, Pail
@@ -72,7 +72,7 @@ class FaultySourceContract(SourceContract):
             pail, uri = Pail(), ground.uri("unranged")
             with pytest.raises(RangeIgnored):
                 await fetched(ground, source, pail, Span(1000, 2000), kind="unranged")
-            with pytest.raises(RangeIgnored):
+            with pytest.raises(Refused):
                 await poured(ground, source, pail, uri, replace(ground.spec(uri), range=Span(1000, 2000)))
             assert pail.offers == 0
 

@@ -16,7 +16,7 @@ import pytest
 
 from dlm.clock import SystemClock
 from dlm.model.download import DownloadSpec
-from dlm.model.error import DlmError, TransferError, Verdict
+from dlm.model.error import InvalidRequest, TransferError, Verdict
 from dlm.model.resource import Mirror
 from dlm.model.span import Span
 from dlm.ports import Source
@@ -260,17 +260,14 @@ def test_nothing_is_asked_twice(hostile: HostileServer) -> None:
     assert [request.range for request in hostile.requests] == ["bytes=0-", "bytes=0-", "bytes=10-19"]
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["a..b", "x" * 64 + "é", "fa\u00df.example", "xn--\u00fc.example"],
-)
+@pytest.mark.parametrize("host", ["é..example", "x" * 64 + "é", "faß.example", "xn--ü.example"])
 def test_a_host_that_cannot_be_asked_is_the_users_error(hostile: HostileServer, host: str) -> None:
     """It is said before any connection is made, and what was hidden in the address is not."""
     ground = HostileGround(hostile)
 
     async def scenario(source: Source) -> None:
         uri = f"http://me:hidden@{host}/file.bin"
-        with pytest.raises(DlmError) as caught:
+        with pytest.raises(InvalidRequest) as caught:
             await source.open(uri, ground.spec(uri))
         assert "hidden" not in str(caught.value)
 

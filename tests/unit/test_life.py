@@ -34,7 +34,8 @@ from dlm.policy.naming import numbered
 from dlm.ports import Source
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
 from dlm.storage.memory_files import MemoryStore
-from dlm.transfer.life import InlineWorker, Tools
+from dlm.transfer.life import InlineWorker
+from dlm.transfer.work import Tools
 from tests.fakes import LoopClock, RememberingReporter, TurningClock, some_bytes, start_of
 
 URI = "mem://host/file.bin"

@@ -263,3 +263,13 @@ def test_no_location_leads_astray(location: str, allow_downgrade: bool) -> None:
     assert parts.hostname
     assert same is (origin(target) == origin(START))
     assert hop(target, "http://z.example/") == target
+
+
+def test_an_address_may_be_asked_again_with_a_new_cookie() -> None:
+    """Sites set a cookie and redirect to the same address; without a cookie that is a circle, and with one it still ends."""
+    uri = "http://host/file"
+    with pytest.raises(Untrusted, match="circle"):
+        next_hop(uri, "/file", [uri], allow_downgrade=False)
+    assert next_hop(uri, "/file", [uri], allow_downgrade=False, revisit=True).uri == uri
+    with pytest.raises(Untrusted, match="10 redirects"):
+        next_hop(uri, "/file", [uri] * 11, allow_downgrade=False, revisit=True)

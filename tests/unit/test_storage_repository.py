@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from dlm.model.download import new_id
+from dlm.model.error import StateUnusable
 from dlm.ports import Repository
 from dlm.storage.memory import MemoryRepository
 from dlm.storage.repository import SqliteRepository
@@ -19,3 +24,16 @@ class TestSqliteRepository(RecordContract, LifeContract):
 class TestMemoryRepository(RecordContract, LifeContract):
     async def open(self, directory: Path, wall: Wall) -> Repository:
         return MemoryRepository(wall=wall)
+
+
+def test_a_closed_repository_says_so(tmp_path: Path) -> None:
+    """Whoever asks too late gets an error that dlm can name, since one view may still look while another one closes."""
+
+    async def scenario() -> None:
+        repository = await SqliteRepository.open(str(tmp_path / "dlm.db"))
+        await repository.close()
+        for late in (repository.identify("0"), repository.forget_checkpoint(new_id())):
+            with pytest.raises(StateUnusable, match="closed already"):
+                await late
+
+    asyncio.run(scenario())

@@ -55,18 +55,20 @@ def origin(uri: str) -> Origin:
         raise Untrusted(f"the host or port of {_shown(uri)} cannot be read", uri=without_credentials(uri)) from error
 
 
-def next_hop(current: str, location: str, hops: Sequence[str], *, allow_downgrade: bool, limit: int = 10) -> Hop:
+def next_hop(
+    current: str, location: str, hops: Sequence[str], *, allow_downgrade: bool, revisit: bool = False, limit: int = 10
+) -> Hop:
     """Where a redirect from `current` with this `Location` (decoded as Latin-1) leads (RFC 9110 sections 10.2.2, 15.4).
 
     `hops` are the addresses asked so far, the user's own first; whether `current` stands there as the last does not
-    matter. Raises `Untrusted` for another scheme than http and https, for a way back to plain http without
+    matter. `revisit` lets an address be asked again: the reply set a cookie, which may change the answer. Raises `Untrusted` for another scheme than http and https, for a way back to plain http without
     `allow_downgrade`, for more than `limit` redirects, for an address asked before, and for what is no address.
     """
     chain = list(hops) if hops and hops[-1] == current else [*hops, current]
     if len(chain) > limit:
         raise _refusal(current, f"redirects on after {limit} redirects already, so dlm stopped following")
     target = _resolved(current, location)
-    if target in {_bare(urlsplit(uri)) for uri in chain}:
+    if not revisit and target in {_bare(urlsplit(uri)) for uri in chain}:
         raise _refusal(current, f"redirects in a circle: {_shown(target)} was asked before")
     if origin(current).scheme == "https" and origin(target).scheme == "http" and not allow_downgrade:
         raise _refusal(current, f"redirects from https to plain http ({_shown(target)}), which anybody on the way could change")

@@ -52,7 +52,7 @@ class MemorySource:
         if fault is not None and fault.error is not None and fault.after == 0:
             raise fault.error
         if spec.range is not None and not file.ranged:
-            raise RangeIgnored(f"{uri} knows no ranges", uri=uri)
+            raise Refused(f"{uri} knows no ranges", uri=uri)
         if spec.range is not None and span.start >= len(file.content):
             raise Refused(f"{uri} has no bytes from {span.start} on", uri=uri)
         stop = min(span.stop, len(file.content))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dlm.model.download import Checkpoint, Download, DownloadSpec, Fault, new_id
+from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, new_id
 from dlm.model.error import (
     Conflict,
     DigestMismatch,
@@ -140,13 +140,19 @@ class LocalDownloads:
             await self._worker.carry(start, Ledger(self._repository, self._bus, self._clock, self._owner))
         except asyncio.CancelledError:
             await self._repository.intend(id, Intent.PAUSE)
-            await self._advance(download, Cause.HALTED)
+            await self._leave(id, Cause.HALTED)
             raise
         except DlmError as error:
-            await self._advance(download, Cause.ERRED, fault=_fault(error))
+            await self._leave(id, Cause.ERRED, _fault(error))
         except Exception as error:  # noqa: BLE001 - a unit of work ends here: no defect may leave a download claimed
-            await self._advance(download, Cause.ERRED, fault=Fault("Defect", f"dlm met a defect of its own: {error!r}", 1))
+            await self._leave(id, Cause.ERRED, Fault("Defect", f"dlm met a defect of its own: {error!r}", 1))
         return Outcome(await self._repository.get(id))
+
+    async def _leave(self, id: DownloadId, cause: Cause, fault: Fault | None = None) -> None:
+        """End our hold on a download, unless it has ended by itself or is somebody else's by now."""
+        download = await self._repository.get(id)
+        if download.phase in CLAIMED_PHASES and download.owner == self._owner:
+            await self._advance(download, cause, fault=fault)
 
     async def _ceiling(self, download: Download) -> int | None:
         known = await self._repository.host_policy(host_of(download.spec.uris[0]))

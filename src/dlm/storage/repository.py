@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
+from dlm.model.error import StateUnusable
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent
 from dlm.model.resource import Verified
@@ -173,10 +174,15 @@ class SqliteRepository:
         await asyncio.wrap_future(closing)
 
     async def _read(self, work: Callable[[Statements], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._database.read, work)
+        return await self._run(self._database.read, work)
 
     async def _write(self, work: Callable[[Statements], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._database.write, work)
+        return await self._run(self._database.write, work)
+
+    async def _run(self, act: Callable[[Callable[[Statements], T]], T], work: Callable[[Statements], T]) -> T:
+        if self._closed:
+            raise StateUnusable("the database of downloads was closed already: this is a defect of dlm")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act, work)
 
 
 def _get(statements: Statements, id: DownloadId) -> Download:

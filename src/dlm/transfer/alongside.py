@@ -1,4 +1,4 @@
-"""One piece of work with companions that live as long as it does."""
+"""How pieces of work run together: one with companions that live as long as it does, or one that must not be torn."""
 
 from __future__ import annotations
 
@@ -22,3 +22,15 @@ async def alongside(work: Coroutine[Any, Any, None], *companions: Coroutine[Any,
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def uninterrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end even when cancelled meanwhile; the cancellation follows then. For what is short only."""
+    running = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        if not running.cancelled() and (error := running.exception()) is not None:
+            raise error from None
+        raise

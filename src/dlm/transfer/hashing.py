@@ -1,15 +1,17 @@
-"""Digests that follow the growing prefix of a file, so that they are ready when its last byte is.
+"""Digests that are ready when the last byte is.
 
-Bytes are read back from the page cache by a thread, outside the transfer loop: hashing costs the transfer nothing but
-memory bandwidth, and bytes that come out of order need no buffer.
+Of a file, a digest follows the growing prefix: bytes are read back from the page cache by a thread, outside the
+transfer loop, so that bytes which come out of order need no buffer. Of standard output, which cannot be read back and
+gets its bytes in order, it is taken as they pass.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from dlm.model.download import Place
 from dlm.model.error import PartLost
 from dlm.model.resource import ALGORITHMS, Digest
 from dlm.ports import Sink
@@ -18,16 +20,35 @@ from dlm.transfer.thread_step import ThreadStep
 BLOCK = 1024 * 1024
 
 
+class RunningDigest:
+    """The digest of the bytes so far, to be compared with the one that is wanted."""
+
+    def __init__(self, wanted: Digest) -> None:
+        self.wanted = wanted
+        self._hash = hashlib.new(ALGORITHMS[wanted.algorithm][0], usedforsecurity=False)
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Add the next bytes."""
+        self._hash.update(data)
+
+    @property
+    def matches(self) -> bool:
+        """Whether it is the one that is wanted."""
+        return self._hash.digest() == self.wanted.value
+
+    @property
+    def found(self) -> str:
+        """What it is, in hexadecimal."""
+        return self._hash.hexdigest()
+
+
 class PrefixHasher:
     """Hashes a Part from its first byte on, as far as `prefix()` says that it is done."""
 
-    def __init__(self, sink: Sink, wanted: Sequence[Digest], prefix: Callable[[], int]) -> None:
+    def __init__(self, sink: Sink, digest: RunningDigest, prefix: Callable[[], int]) -> None:
         self._sink = sink
+        self._digest = digest
         self._prefix = prefix
-        self._hashes = {
-            digest.algorithm: hashlib.new(ALGORITHMS[digest.algorithm][0], usedforsecurity=False) for digest in wanted
-        }
-        self._wanted = tuple(wanted)
         self._position = 0
         self._step = ThreadStep()
 
@@ -39,26 +60,59 @@ class PrefixHasher:
 
     async def catch_up(self) -> None:
         """Hash up to the prefix as it is now. After a cancellation the next call goes on."""
-        while self._wanted and self._position < (end := self._prefix()):
+        while self._position < (end := self._prefix()):
             await self._step.run(self._advance, min(end, self._position + 16 * BLOCK))
 
     async def close(self) -> None:
         """Return when the file is no longer read."""
         await self._step.drain()
 
-    def mismatch(self) -> tuple[Digest, str] | None:
-        """The first digest that does not match, with what was found instead, in hexadecimal."""
-        for digest in self._wanted:
-            found = self._hashes[digest.algorithm]
-            if found.digest() != digest.value:
-                return digest, found.hexdigest()
-        return None
-
     def _advance(self, end: int) -> None:
         while self._position < end:
             block = self._sink.read(self._position, min(BLOCK, end - self._position))
             if not block:
                 raise PartLost("the partial file was cut while it was read back", path=self._sink.place.part)
-            for running in self._hashes.values():
-                running.update(block)
+            self._digest.update(block)
             self._position += len(block)
+
+
+class HashingSink:
+    """`ports.Sink` around another that is only ever written in order: hashes what passes."""
+
+    def __init__(self, inner: Sink, digest: RunningDigest) -> None:
+        self._inner = inner
+        self._digest = digest
+
+    @property
+    def place(self) -> Place:
+        """See `ports.Sink`."""
+        return self._inner.place
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """See `ports.Sink`."""
+        self._inner.write(offset, data)
+        self._digest.update(data)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """See `ports.Sink`."""
+        return self._inner.read(offset, size)
+
+    def sync(self) -> None:
+        """See `ports.Sink`."""
+        self._inner.sync()
+
+    def settle(self, size: int, modified: float | None) -> None:
+        """See `ports.Sink`."""
+        self._inner.settle(size, modified)
+
+    def publish(self, name: str, *, replace: bool) -> str:
+        """See `ports.Sink`."""
+        return self._inner.publish(name, replace=replace)
+
+    def discard(self) -> None:
+        """See `ports.Sink`."""
+        self._inner.discard()
+
+    def close(self) -> None:
+        """See `ports.Sink`."""
+        self._inner.close()

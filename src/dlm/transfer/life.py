@@ -9,56 +9,31 @@ what failed decides: the same again, anew, the next mirror, or the end          
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from random import Random
+from dataclasses import replace
+from typing import Any
 
-from dlm.model.download import Checkpoint, DownloadSpec, Place
-from dlm.model.error import DigestMismatch, DlmError, NameTaken, PartLost, TransferError, Verdict
+from dlm.model.download import Checkpoint, Place
+from dlm.model.error import DlmError, NameTaken, PartLost, TransferError, Verdict
 from dlm.model.message import Completing, Observed, Progressed, Published, Resolved, Start
-from dlm.model.resource import Digest, Mirror, Resource, Verified, strongest
-from dlm.policy.continuity import confidence, may_continue
+from dlm.model.resource import Mirror, Resource, Verified, strongest
+from dlm.policy.continuity import may_continue
 from dlm.policy.host import host_of
 from dlm.policy.naming import safe_name
 from dlm.policy.retry import pause_before_retry
 from dlm.policy.segments import SegmentMap
-from dlm.ports import Clock, Opening, Reporter, Sink, Source, Sources, Store
-from dlm.transfer.alongside import alongside
+from dlm.ports import Opening, Reporter, Sink, Source
+from dlm.transfer.alongside import alongside, uninterrupted
 from dlm.transfer.checkpoints import Checkpointer
+from dlm.transfer.ending import judge, publish
 from dlm.transfer.gate import Gate
-from dlm.transfer.hashing import PrefixHasher
+from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
 from dlm.transfer.segmented import SegmentedDriver, TransferContext
+from dlm.transfer.work import Tools, Work
 
 HASHING_PAUSE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every life needs from outside."""
-
-    sources: Sources
-    store_for: Callable[[DownloadSpec], Store]
-    clock: Clock
-    random: Random
-
-
-@dataclass(slots=True)
-class Work:
-    """A Resource being fetched into a Sink."""
-
-    resource: Resource
-    source: Source
-    mirror: Mirror
-    sink: Sink
-    segments: SegmentMap
-    opening: Opening | None
-
-    def checkpoint(self) -> Checkpoint:
-        """What has come so far, durable or not."""
-        return Checkpoint(self.resource, self.sink.place, tuple(self.segments.done()))
 
 
 class InlineWorker:
@@ -122,7 +97,7 @@ class Life:
         work = self._work = self._continue() or await self._begin()
         try:
             verified = await self._transfer(work)
-            await self._finalize(work, verified)
+            await uninterrupted(publish(self._download, work, verified, self._store, self._reporter))
         except BaseException:
             if not may_continue(work.checkpoint()):
                 work.sink.discard()
@@ -223,35 +198,46 @@ class Life:
     # [3] ---------------------------------------------------------------------------------------------------------------
 
     async def _transfer(self, work: Work) -> Verified:
-        tools, wanted = self._tools, self._wanted(work.resource)
-        gate = Gate(tools.clock, self._spec.limit_rate)
+        wanted = self._spec.checksum or strongest(work.resource.part.digests)
+        digest = RunningDigest(wanted) if wanted is not None else None
+        gate = Gate(self._tools.clock, self._spec.limit_rate)
         checkpointer = Checkpointer(
             self._download.id, work.resource, work.segments, work.sink, gate=gate, reporter=self._reporter
         )
-        hasher = PrefixHasher(work.sink, wanted, work.segments.prefix)
+        companions: list[Coroutine[Any, Any, None]] = [checkpointer.keep()]
+        sink, hasher = work.sink, None
+        if digest is not None and self._spec.streams_out:
+            sink = HashingSink(work.sink, digest)
+        elif digest is not None:
+            hasher = PrefixHasher(work.sink, digest, work.segments.prefix)
+            companions.append(hasher.follow(HASHING_PAUSE))
         driver = SegmentedDriver(work.source, work.mirror, work.opening)
-        context = TransferContext(
-            spec=self._spec,
-            gate=gate,
-            clock=tools.clock,
-            random=tools.random,
-            digest_known=bool(wanted),
-            report=self._reporter.post,
-            id=self._download.id,
-        )
-        companions = [checkpointer.keep()] + ([hasher.follow(HASHING_PAUSE)] if wanted else [])
+        context = self._context(gate, digest_known=digest is not None)
         try:
-            await alongside(driver.run(work.resource, work.segments, work.sink, context), *companions)
+            await alongside(driver.run(work.resource, work.segments, sink, context), *companions)
             await self._observe(work, driver)
-            await hasher.catch_up()
-            return self._judge(work, hasher, wanted, joined=driver.joined)
+            if hasher is not None:
+                await hasher.catch_up()
+            return judge(work, digest, users=self._spec.checksum is not None, joined=driver.joined)
         except BaseException:
             await self._save(checkpointer)
             raise
         finally:
             gate.close()
             await checkpointer.close()
-            await hasher.close()
+            if hasher is not None:
+                await hasher.close()
+
+    def _context(self, gate: Gate, *, digest_known: bool) -> TransferContext:
+        return TransferContext(
+            spec=self._spec,
+            gate=gate,
+            clock=self._tools.clock,
+            random=self._tools.random,
+            digest_known=digest_known,
+            report=self._reporter.post,
+            id=self._download.id,
+        )
 
     async def _save(self, checkpointer: Checkpointer) -> None:
         """Keep what has come, whatever ended the transfer; that a full disk may refuse even this changes nothing."""
@@ -262,45 +248,6 @@ class Life:
         if driver.refused:
             host = host_of(work.mirror.uri)
             await self._reporter.commit(Observed(self._download.id, host, driver.ceiling, work.resource.ranged))
-
-    def _wanted(self, resource: Resource) -> tuple[Digest, ...]:
-        """The digest to hold the file to: the user's, else the strongest that the server states."""
-        if self._spec.streams_out:
-            return ()
-        best = self._spec.checksum or strongest(resource.part.digests)
-        return (best,) if best is not None else ()
-
-    # [4] ---------------------------------------------------------------------------------------------------------------
-
-    def _judge(self, work: Work, hasher: PrefixHasher, wanted: tuple[Digest, ...], *, joined: bool) -> Verified:
-        mismatch = hasher.mismatch()
-        if mismatch is not None:
-            digest, found = mismatch
-            said_by = "the server states" if self._spec.checksum is None else "you gave"
-            raise DigestMismatch(
-                f"{work.sink.place.name} is not the file that was asked for: its {digest.algorithm} is {found}, {said_by} "
-                f"{digest.value.hex()}; --no-resume fetches it anew",
-                work.segments.done(),
-            )
-        return confidence(work.resource, matched=wanted[0].algorithm if wanted else None, joined=joined)
-
-    async def _finalize(self, work: Work, verified: Verified) -> None:
-        size = work.segments.size
-        assert size is not None
-        resource = work.resource if work.resource.part.size is not None else work.resource.with_size(size)
-        checkpoint = replace(work.checkpoint(), resource=resource)
-        await asyncio.to_thread(work.sink.settle, size, resource.part.modified)
-        directory, name = work.sink.place.directory, work.sink.place.name
-        while True:
-            path = name if self._spec.streams_out else os.path.join(directory, name)
-            await self._reporter.commit(Completing(self._download.id, checkpoint, path, verified))
-            try:
-                await asyncio.to_thread(work.sink.publish, name, replace=self._spec.overwrite)
-            except NameTaken:
-                name = self._store.free_name(directory, work.sink.place.name)
-            else:
-                break
-        await self._reporter.commit(Published(self._download.id, path))
 
     # [5] ---------------------------------------------------------------------------------------------------------------
 

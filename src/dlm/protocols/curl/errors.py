@@ -45,6 +45,8 @@ TABLE: dict[int, tuple[type[DlmError], str]] = {
     pycurl.E_SEND_ERROR: (Unreachable, "lost the connection: {reason}"),
     pycurl.E_RECV_ERROR: (Unreachable, "lost the connection: {reason}"),
     pycurl.E_SSL_CERTPROBLEM: (InvalidRequest, "cannot be asked with this client certificate: {reason}"),
+    # So it calls a private key that cannot be read or does not belong to the certificate.
+    pycurl.E_BAD_FUNCTION_ARGUMENT: (InvalidRequest, "cannot be asked with this client certificate: {reason}"),
     pycurl.E_SSL_CIPHER: (Unreachable, "could not agree on a cipher: {reason}"),
     pycurl.E_PEER_FAILED_VERIFICATION: (Untrusted, _UNTRUSTED),
     pycurl.E_SSL_CACERT_BADFILE: (InvalidRequest, "cannot be verified: the file of authorities cannot be read ({reason})"),

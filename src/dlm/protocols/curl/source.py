@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pycurl
 
 from dlm.model.download import DownloadSpec, without_credentials
-from dlm.model.error import Refused, TimedOut
+from dlm.model.error import RangeIgnored, Refused, TimedOut
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.policy.redirect import next_hop, origin
@@ -26,7 +26,6 @@ from dlm.protocols.curl.exchange import Exchange, Reply
 from dlm.protocols.curl.jars import CookieJars
 from dlm.protocols.curl.multi import CurlLoop
 from dlm.protocols.curl.options import Ask
-from dlm.protocols.http.content_range import Unsatisfied, parse
 from dlm.protocols.http.fields import content_length
 from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, judge_opening, judge_range
 
@@ -70,37 +69,30 @@ class HttpSource:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._loop: CurlLoop | None = None
+        self._loops: dict[bool, CurlLoop] = {}
         self._jars = CookieJars()
         self._openings: Counter[object] = Counter()
 
     async def open(self, uri: str, spec: DownloadSpec) -> HttpOpening:
         """See `ports.Source`. Asks with a range from the start, which shows whether the server knows ranges."""
         self._openings[origin(uri)] += 1
-        wanted = spec.range
-        asked = "0-" if wanted is None else f"{wanted.start}-{wanted.stop - 1}"
+        asked = "0-" if spec.range is None else f"{spec.range.start}-{spec.range.stop - 1}"
         version = self._version(uri, spec, bulk=False)
         ask = Ask(uri, home=True, range=asked, decode=self._decodes(uri), version=version)
-        arrival = await self._follow(spec, ask, lambda _: None)
-        if arrival.reply.status == 416 and wanted is None:
-            # An empty file has no first byte to ask for, and some servers refuse ranges altogether.
-            arrival.exchange.close()
-            arrival = await self._follow(spec, replace(ask, range=None), lambda _: None)
         try:
-            mirror = Mirror(uri, arrival.uri if arrival.uri != uri else None, home=arrival.home)
-            said = parse(arrival.reply.fields.get("content-range"))
-            if arrival.reply.status == 416 and wanted is not None:
-                end = f"; it has {said.total} bytes" if isinstance(said, Unsatisfied) and said.total is not None else ""
-                shown = without_credentials(uri)
-                raise Refused(f"{shown} has no bytes {wanted.start}-{wanted.stop - 1}{end}", uri=shown)
-            resource = judge_opening(
-                arrival.reply.status,
-                arrival.reply.fields,
-                mirror,
-                wanted,
-                decoded=self._decodes(uri),
-                now=self._clock.wall(),
-            )
+            return await self._opened(ask, spec)
+        except RangeIgnored as error:
+            if spec.range is not None:
+                raise Refused(str(error), uri=error.uri) from error
+        # An empty file has no first byte to ask for, and some servers make no sense of ranges.
+        return await self._opened(replace(ask, range=None), spec)
+
+    async def _opened(self, ask: Ask, spec: DownloadSpec) -> HttpOpening:
+        arrival = await self._follow(spec, ask, lambda _: None)
+        try:
+            mirror = Mirror(ask.uri, arrival.uri if arrival.uri != ask.uri else None, home=arrival.home)
+            status, fields = arrival.reply.status, arrival.reply.fields
+            resource = judge_opening(status, fields, mirror, spec.range, decoded=ask.decode, now=self._clock.wall())
         except BaseException:
             arrival.exchange.close()
             raise
@@ -135,18 +127,17 @@ class HttpSource:
 
     async def close(self) -> None:
         """See `ports.Source`."""
-        if self._loop is not None:
-            await self._loop.close()
-            self._loop = None
+        while self._loops:
+            _, loop = self._loops.popitem()
+            await loop.close()
 
     async def _follow(
         self, spec: DownloadSpec, ask: Ask, judge: Callable[[Reply], None], hops: list[str] | None = None
     ) -> Arrival:
         """Ask, and go where redirects lead, until a reply is none. `hops` receives every address that was asked."""
         hops = [ask.uri] if hops is None else hops
-        loop = self._loop = self._loop or CurlLoop()
         while True:
-            exchange = Exchange(loop, ask, spec, self._jars.of(spec), judge)
+            exchange = Exchange(self._loop_for(ask), ask, spec, self._jars.of(spec), judge)
             try:
                 reply = await self._head(exchange, ask, spec)
                 location = reply.fields.get("location")
@@ -157,7 +148,13 @@ class HttpSource:
                 exchange.close()
                 raise
             exchange.close()
-            hop = next_hop(ask.uri, location, hops, allow_downgrade=spec.insecure or spec.checksum is not None)
+            hop = next_hop(
+                ask.uri,
+                location,
+                hops,
+                allow_downgrade=spec.insecure or spec.checksum is not None,
+                revisit=reply.fields.get("set-cookie") is not None,
+            )
             hops.append(hop.uri)
             ask = replace(ask, uri=hop.uri, home=ask.home and hop.same_origin)
 
@@ -170,10 +167,18 @@ class HttpSource:
             shown = without_credentials(ask.uri)
             raise TimedOut(f"{shown} did not answer within {2 * spec.timeout:g} s", uri=shown) from error
 
+    def _loop_for(self, ask: Ask) -> CurlLoop:
+        """Connections that can be shared are kept apart: libcurl waits for one of these only where it sees no others."""
+        shared = ask.version != pycurl.CURL_HTTP_VERSION_1_1
+        if shared not in self._loops:
+            self._loops[shared] = CurlLoop()
+        return self._loops[shared]
+
     def _version(self, uri: str, spec: DownloadSpec, *, bulk: bool) -> int:
         if spec.http3:
             return pycurl.CURL_HTTP_VERSION_3
-        if bulk or self._openings[origin(uri)] < MULTIPLEX_FROM:
+        place = origin(uri)
+        if bulk or place.scheme != "https" or self._openings[place] < MULTIPLEX_FROM:
             return pycurl.CURL_HTTP_VERSION_1_1
         return pycurl.CURL_HTTP_VERSION_2TLS
 

@@ -86,9 +86,12 @@ def validator_of(fields: Fields) -> Validator:
 def judge_opening(status: int, fields: Fields, mirror: Mirror, asked: Span | None, *, decoded: bool, now: float) -> Resource:
     """The Resource that the first reply shows. `asked` is the span that the user wants of it, `None` for the whole.
 
-    `decoded` says that a content coding is being undone. Raises the `TransferError` that the reply amounts to.
+    `decoded` says that a content coding is being undone. Raises the `TransferError` that the reply amounts to:
+    `RangeIgnored` when it makes no sense of the range from the first byte on, and a request without one might help.
     """
     uri = without_credentials(mirror.uri)
+    if status == 416:
+        raise _no_such_bytes(fields, asked, uri)
     if status not in {200, 203, 204, 205, 206}:
         raise refusal(status, fields, mirror.uri, now)
     encoded = is_encoded(fields) and decoded
@@ -104,7 +107,7 @@ def judge_opening(status: int, fields: Fields, mirror: Mirror, asked: Span | Non
         whole = given.start == 0 and given.stop == given.total
         size = given.total if asked is None else min(given.stop, asked.stop) - start
     elif asked is not None:
-        raise RangeIgnored(f"{uri} cannot give a part of the file: it sends the whole", uri=uri)
+        raise Refused(f"{uri} cannot give a part of the file: it sends the whole", uri=uri)
     digests = () if asked is not None else stated_digests(fields, 200 if whole else status, encoded)
     part = Part(
         name=suggested_name(fields.get("content-disposition")),
@@ -139,6 +142,14 @@ def judge_range(status: int, fields: Fields, request: RangeRequest, uri: str, no
         raise RangeIgnored(
             f"{shown} gives bytes from {given.start} on when asked for those from {request.span.start} on", uri=shown
         )
+
+
+def _no_such_bytes(fields: Fields, asked: Span | None, uri: str) -> TransferError:
+    if asked is None:
+        return RangeIgnored(f"{uri} says that it has no bytes from 0 on (HTTP 416)", uri=uri)
+    said = parse(fields.get("content-range"))
+    end = f"; it has {said.total} bytes" if isinstance(said, Unsatisfied) and said.total is not None else ""
+    return Refused(f"{uri} has no bytes {asked.start}-{asked.stop - 1}{end}", uri=uri)
 
 
 def _judge_unsatisfied(fields: Fields, request: RangeRequest, uri: str) -> None:

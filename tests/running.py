@@ -1,0 +1,68 @@
+"""The command in a process of its own, for tests that watch it, stop it, or run two of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.conftest import SOURCES
+
+_PATIENCE = 20.0
+
+
+class RunningDlm:
+    """A `dlm` that runs until it ends or is ended. Use it as a context manager: whatever is left is killed."""
+
+    def __init__(
+        self, *args: str, cwd: Path, env: Mapping[str, str] | None = None, umask: int = 0o022, stdout: int = subprocess.PIPE
+    ) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dlm", *args],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(SOURCES), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            umask=umask,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, standard output and error, when it has ended."""
+        out, err = self.process.communicate(timeout=_PATIENCE)
+        shown = err.decode()
+        assert "Traceback" not in shown, shown
+        return self.process.returncode, (out or b"").decode(), shown
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Return when the condition holds. Fails when that takes too long."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """The objects of a `--json` output, one a line."""
+    assert text == "" or text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]

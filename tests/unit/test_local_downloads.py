@@ -1,0 +1,350 @@
+"""LocalDownloads: what a command finds, takes up, leaves and removes; on in-memory twins throughout."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from dlm.model.download import DownloadSpec
+from dlm.model.error import (
+    Conflict,
+    DigestMismatch,
+    DownloadNotFound,
+    IntegrityError,
+    InvalidRequest,
+    StorageError,
+    Unreachable,
+    UnsupportedUri,
+)
+from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade
+from dlm.model.message import Progressed
+from dlm.model.phase import Phase
+from dlm.model.resource import Digest, Verification
+from dlm.model.span import Span
+from dlm.policy.naming import numbered
+from dlm.ports import DownloadQuery, HostPolicy, Outcome, Source
+from dlm.protocols.memory import Fault, MemoryFile, MemorySource
+from dlm.service.bus import EventBus
+from dlm.service.downloads import LEASE, LocalDownloads
+from dlm.storage.memory import MemoryRepository
+from dlm.storage.memory_files import MemoryStore
+from dlm.transfer.life import InlineWorker
+from dlm.transfer.work import Tools
+from tests.fakes import TurningClock, some_bytes
+
+URI = "mem://host/file.bin"
+CONTENT = some_bytes(200_000)
+
+
+class OneScheme:
+    """A registry that serves mem: only."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def pick(self, uri: str) -> Source:
+        """See `ports.Sources`."""
+        if not uri.startswith("mem:"):
+            raise UnsupportedUri(f"{uri} is not served")
+        return self.source
+
+
+class SlowClock(TurningClock):
+    """Lets the renewal of leases sleep for good, so that it does not turn the time."""
+
+    async def sleep(self, seconds: float) -> None:
+        """See `ports.Clock`."""
+        if seconds == LEASE / 3:
+            await asyncio.get_running_loop().create_future()
+        await super().sleep(seconds)
+
+
+class House:
+    """One machine: its files, its database, and as many dlm processes as a test wants."""
+
+    def __init__(self) -> None:
+        self.file = MemoryFile(CONTENT)
+        self.store = MemoryStore(numbered)
+        self.clock = SlowClock()
+        self.repository = MemoryRepository(wall=self.clock.wall)
+        self.alive: set[str] = set()
+
+    def process(self, owner: str = "me") -> LocalDownloads:
+        """A dlm of this name."""
+        self.alive.add(owner)
+        sources = OneScheme(MemorySource({URI: self.file}))
+        return LocalDownloads(
+            repository=self.repository,
+            sources=sources,
+            worker=InlineWorker(Tools(sources, lambda _: self.store, self.clock, Random(1))),
+            store=self.store,
+            clock=self.clock,
+            owner=owner,
+            is_alive=lambda name: name in self.alive,
+        )
+
+
+def spec(**changes: object) -> DownloadSpec:
+    """A spec for the file."""
+    return replace(DownloadSpec(uris=(URI,), directory="/d"), **changes)  # type: ignore[arg-type]
+
+
+def play(story: Callable[[House], Awaitable[None]]) -> None:
+    """Run a story in a fresh house."""
+    asyncio.run(story(House()))  # type: ignore[arg-type]
+
+
+async def fetch(process: LocalDownloads, **changes: object) -> Outcome:
+    """Fetch one."""
+    (outcome,) = await process.fetch([spec(**changes)], 1)
+    return outcome
+
+
+def test_a_second_fetch_says_that_it_is_complete_and_asks_nobody() -> None:
+    """The same command again: no request, the same download."""
+
+    async def story(house: House) -> None:
+        first = await fetch(house.process())
+        asked = len(house.file.requests)
+        second = await fetch(house.process())
+        assert (first.already, second.already) == (False, True)
+        assert second.download.id == first.download.id
+        assert len(house.file.requests) == asked
+
+    play(story)
+
+
+def test_a_file_that_is_gone_or_cut_is_fetched_again() -> None:
+    """What is not there any more is not called complete."""
+
+    async def story(house: House) -> None:
+        first = await fetch(house.process())
+        del house.store.files["/d/file.bin"]
+        second = await fetch(house.process())
+        assert not second.already
+        assert second.download.id == first.download.id
+        house.store.files["/d/file.bin"].content = bytearray(b"cut")
+        third = await fetch(house.process())
+        assert third.download.path == "/d/file (1).bin"
+
+    play(story)
+
+
+def test_another_checksum_another_range_or_overwrite_is_another_wish() -> None:
+    """What is asked for now counts, not what was asked for then."""
+
+    async def story(house: House) -> None:
+        await fetch(house.process())
+        right = Digest("sha-256", hashlib.sha256(CONTENT).digest())
+        checked = await fetch(house.process(), checksum=right, overwrite=True)
+        assert checked.download.verified is not None
+        assert checked.download.verified.how is Verification.VERIFIED
+        part = await fetch(house.process(), range=Span(0, 100))
+        assert part.download.id != checked.download.id
+        assert house.store.files["/d/file (1).bin"].content == CONTENT[:100]
+
+    play(story)
+
+
+def test_a_failed_download_is_taken_up_again_with_the_new_wishes() -> None:
+    """A wrong password yesterday, the right one today: the same download goes on."""
+
+    async def story(house: House) -> None:
+        house.file.fault = lambda n, _: {0: Fault(50_000, Unreachable("gone")), 1: Fault(0, Unreachable("gone"))}.get(n)
+        failed = await fetch(house.process(), retries=0)
+        assert failed.download.phase is Phase.FAILED
+        assert failed.download.fault is not None
+        assert failed.download.fault.code == 5
+        done = await fetch(house.process(), user="name:password")
+        assert done.download.phase is Phase.COMPLETED
+        assert done.download.id == failed.download.id
+        assert done.download.spec.user == "name:password"
+        assert house.file.requests[2].start == 50_000
+
+    play(story)
+
+
+def test_what_a_killed_process_left_is_taken_over_at_once() -> None:
+    """Its lease has not run out, but its process is gone: nobody waits."""
+
+    async def story(house: House) -> None:
+        house.file.fault = lambda n, _: Fault(50_000) if n == 0 else None
+        victim = asyncio.ensure_future(fetch(house.process("victim")))
+        while not house.file.requests:
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        house.alive.discard("victim")
+        done = await fetch(house.process("heir"))
+        assert done.download.phase is Phase.COMPLETED
+        victim.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await victim
+        (still,) = await house.repository.find(DownloadQuery())
+        assert still.phase is Phase.COMPLETED, "the victim's end changes nothing"
+
+    play(story)
+
+
+def test_what_a_living_process_fetches_is_left_to_it() -> None:
+    """Two commands for the same file: the second says who is at it, and touches nothing."""
+
+    async def story(house: House) -> None:
+        house.file.fault = lambda n, _: Fault(50_000) if n == 0 else None
+        first = asyncio.ensure_future(fetch(house.process("42:1:1:1")))
+        while not house.file.requests:
+            await asyncio.sleep(0)
+        second = await fetch(house.process("other"))
+        assert second.download.fault is not None
+        assert "process 42" in second.download.fault.message
+        with pytest.raises(Conflict):
+            await house.process("other").remove(second.download.id, delete_files=True)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    play(story)
+
+
+def test_an_interrupted_fetch_is_left_paused() -> None:
+    """Ctrl-C: nothing is claimed any more, and the next command goes on."""
+
+    async def story(house: House) -> None:
+        house.file.fault = lambda n, _: Fault(50_000) if n == 0 else None
+        running = asyncio.ensure_future(fetch(house.process()))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        (left,) = await house.repository.find(DownloadQuery())
+        assert (left.phase, left.owner, left.downloaded) == (Phase.PAUSED, None, 50_000)
+        done = await fetch(house.process())
+        assert done.download.phase is Phase.COMPLETED
+
+    play(story)
+
+
+def test_what_cannot_be_served_leaves_no_trace() -> None:
+    """One bad address among good ones: nothing is added at all."""
+
+    async def story(house: House) -> None:
+        with pytest.raises(UnsupportedUri):
+            await house.process().fetch([spec(), spec(uris=("gopher://host/",))], 2)
+        assert await house.repository.find(DownloadQuery()) == []
+
+    play(story)
+
+
+def test_removal_takes_the_partial_file_and_the_finished_one_only_when_asked() -> None:
+    """A finished file is the user's."""
+
+    async def story(house: House) -> None:
+        process = house.process()
+        done = await fetch(process)
+        await process.remove(done.download.id[:6], delete_files=False)
+        assert "/d/file.bin" in house.store.files
+        del house.store.files["/d/file.bin"]
+        again = await fetch(process)
+        await process.remove(again.download.id, delete_files=True)
+        assert house.store.files == {}
+        house.file.fault = lambda n, _: Fault(50_000, Unreachable("gone")) if n % 2 == 0 else Fault(0, Unreachable("gone"))
+        failed = await fetch(process, retries=0)
+        assert list(house.store.files) == ["/d/file.bin.part"]
+        await process.remove(failed.download.id, delete_files=False)
+        assert house.store.files == {}
+        with pytest.raises(DownloadNotFound):
+            await process.show(failed.download.id)
+
+    play(story)
+
+
+def test_verify_reads_the_file_again() -> None:
+    """Damage, a missing file and an unfinished download are told apart."""
+
+    async def story(house: House) -> None:
+        process = house.process()
+        right = Digest("sha-256", hashlib.sha256(CONTENT).digest())
+        done = await fetch(process, checksum=right)
+        assert (await process.verify(done.download.id)).how is Verification.VERIFIED
+        house.store.files["/d/file.bin"].content[77] ^= 1
+        with pytest.raises(DigestMismatch, match="damaged"):
+            await process.verify(done.download.id)
+        house.store.files["/d/file.bin"].content = bytearray(b"short")
+        with pytest.raises(IntegrityError):
+            await process.verify(done.download.id)
+        del house.store.files["/d/file.bin"]
+        with pytest.raises(StorageError, match="gone"):
+            await process.verify(done.download.id)
+        house.file.fault = lambda _n, _s: Fault(0, Unreachable("gone"))
+        failed = await fetch(process, retries=0, output="other.bin")
+        with pytest.raises(InvalidRequest, match="not complete"):
+            await process.verify(failed.download.id)
+
+    play(story)
+
+
+def test_events_tell_the_whole_story_in_order() -> None:
+    """Added, every phase, and progress in between."""
+
+    async def story(house: House) -> None:
+        process = house.process()
+        events = process.events()
+        await fetch(process)
+        await process.close()
+        seen: list[Event] = [event async for event in events]
+        assert isinstance(seen[0], DownloadAdded)
+        phases = [event.transition.target.value for event in seen if isinstance(event, PhaseChanged)]
+        assert phases == ["scheduled", "running", "completing", "completed"]
+        assert any(isinstance(event, ProgressMade) for event in seen)
+
+    play(story)
+
+
+def test_a_host_that_tolerates_little_is_remembered() -> None:
+    """What was learned bounds the next download's connections."""
+
+    async def story(house: House) -> None:
+        await house.repository.learn(HostPolicy("host:0", 1, True, house.clock.wall()))
+        house.file.content = some_bytes(30_000_000)
+        house.file.chunk = 65536
+        done = await fetch(house.process(), connections=16)
+        assert done.download.phase is Phase.COMPLETED
+        assert len(house.file.requests) == 1
+
+    play(story)
+
+
+def progress(id: str, downloaded: int) -> ProgressMade:
+    """A sample."""
+    return ProgressMade(
+        Progressed(
+            id=id,  # type: ignore[arg-type]
+            total=10,
+            downloaded=downloaded,
+            instantaneous_speed=0.0,
+            smoothed_speed=0.0,
+            eta=None,
+        )
+    )
+
+
+def test_a_slow_reader_gets_the_newest_sample_of_each_download() -> None:
+    """Samples that nobody has taken are replaced; their place in the order is kept."""
+
+    async def story() -> None:
+        bus = EventBus()
+        events = bus.subscribe()
+        for step in range(100):
+            bus.publish(progress("a", step))
+            bus.publish(progress("b", step))
+        bus.close()
+        seen = [event.progress.downloaded async for event in events if isinstance(event, ProgressMade)]
+        assert seen == [99, 99]
+
+    asyncio.run(story())
