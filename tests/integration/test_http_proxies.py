@@ -89,13 +89,17 @@ def test_secure_requests_go_through_a_tunnel(
 def test_a_proxy_wants_a_password(
     dlm: RunDlm, guarded: peers.Proxy, server: HostileServer, certificates: Certificates, secure: bool
 ) -> None:
-    """With the right one it opens; without, and with a wrong one, the exit code is 4 and the sentence says whose password."""
+    """With the right one it opens; without, and with a wrong one, the exit code is 4 and the sentence says whose password.
+
+    To plain requests with a wrong password tinyproxy answers as if it were the server.
+    """
     url, trust = server.url() if secure else plain(server), ("--cacert", str(certificates.ca))
     for number, address in enumerate((guarded.url, with_user(guarded, "user:guess"))):
         result = dlm("get", *trust, "--proxy", address, "-o", f"{number}", url)
         assert result.returncode == 4, result.stderr
-        assert "the proxy wants credentials" in result.stderr
-        assert "--proxy scheme://name:password@host" in result.stderr
+        if secure or address == guarded.url:
+            assert "the proxy wants credentials" in result.stderr
+            assert "--proxy scheme://name:password@host" in result.stderr
     assert server.requests == []
     escaped = "".join(f"%{ord(char):02X}" for char in peers.PASSWORD)
     for number, user in enumerate((AS_USER, f"{peers.USER}:{escaped}")):

@@ -134,14 +134,20 @@ class Life:
         try:
             resource = replace(opening.resource, ranged=False) if self._single else opening.resource
             part = resource.part
-            name = wanted or safe_name(part.name, uri)
-            if wanted is None and not self._spec.overwrite:
-                name = self._store.free_name(directory, name)
-            sink = await self._create(resource, directory, name)
+            sink = await self._reserve(resource, directory, wanted, uri)
         except BaseException:
             await opening.close()
             raise
         return Work(resource, source, resource.mirrors[0], sink, SegmentMap(part.size), opening)
+
+    async def _reserve(self, resource: Resource, directory: str, wanted: str | None, uri: str) -> Sink:
+        """The partial file, under the name that the user chose, or the first free one: another download may be quicker."""
+        name = wanted or safe_name(resource.part.name, uri)
+        if wanted is not None or self._spec.overwrite:
+            return await self._create(resource, directory, name)
+        while True:
+            with suppress(NameTaken):
+                return await self._create(resource, directory, self._store.free_name(directory, name))
 
     async def _create(self, resource: Resource, directory: str, name: str) -> Sink:
         """The partial file, recorded before and after it is made: a crash in between leaves a blank one that is known."""
@@ -262,16 +268,20 @@ class Life:
             self._single = True
         elif verdict is Verdict.NEXT_MIRROR and len(self._uris) > 1:
             self._uris.pop(0)
-        elif work is not None and not work.resource.ranged:
+        elif work is not None and not work.resource.ranged and (pause := self._pause_after(error)) is not None:
             # The driver could not try again, because such a server only ever begins at byte 0.
-            self._failures += 1
-            pause = pause_before_retry(error, self._failures, self._spec.retries, self._tools.random.random())
-            if pause is None:
-                raise error
             await self._pause(pause, error)
+        elif verdict in {Verdict.RETRY, Verdict.WAIT} and len(self._uris) > 1:
+            # All tries are used up here, and another mirror may do better.
+            self._uris.pop(0)
+            self._failures = 0
         else:
             raise error
         self._anew()
+
+    def _pause_after(self, error: DlmError) -> float | None:
+        self._failures += 1
+        return pause_before_retry(error, self._failures, self._spec.retries, self._tools.random.random())
 
     def _anew(self) -> None:
         """Forget what is on disk: it belongs to another version, or cannot be added to."""

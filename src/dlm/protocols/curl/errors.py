@@ -65,10 +65,11 @@ def translate(error: pycurl.error, uri: str, connect_code: int) -> DlmError:
     """Our error for libcurl's. `connect_code` is the proxy's answer to CONNECT, 0 when there was none."""
     code, reason = int(error.args[0]), str(error.args[1] if len(error.args) > 1 else error)
     shown = without_credentials(uri)
-    if connect_code == 407:
+    if connect_code in {401, 407}:  # the first is wrong there, but tinyproxy says it
         return Denied(f"the proxy wants credentials for {shown}: give them as --proxy scheme://name:password@host", uri=shown)
     if connect_code >= 400:
-        return Unreachable(f"the proxy refuses to connect to {shown}: it answered {connect_code}", uri=shown)
+        refused = Denied if connect_code < 500 else Unreachable
+        return refused(f"the proxy refuses to connect to {shown}: it answered {connect_code}", uri=shown)
     if bad_proxy := _BAD_PROXY.match(reason):
         return InvalidRequest(
             f"the address of the proxy has a {bad_proxy[1]} that cannot be used: write scheme://name:password@host:port, "
