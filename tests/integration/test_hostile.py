@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 QUICK = Habits(interval=0.05, bomb_size=96 << 20, endless_limit=64 << 20)
 SMALL = content(300_001, seed=1)
-LARGE = content(6_000_001, seed=2)
+LARGE = content(4_000_001, seed=2)
 PATIENCE = ("--timeout", "0.6", "--retries", "3")
 SLOW = {"drips-body"}
 PLAIN = [name for name, personality in PERSONALITIES.items() if not personality.tls and name not in SLOW]
@@ -88,7 +88,7 @@ def test_lies_under_tls(name: str, dlm: RunDlm, tmp_path: Path, certificates: Ce
 @pytest.mark.parametrize("name", MANY_CONNECTIONS)
 def test_lies_told_to_some_of_many_connections(name: str, dlm: RunDlm, tmp_path: Path) -> None:
     """A larger file over a slow host, so that several connections are at work when the lie is told."""
-    with HostileServer(LARGE, habits=QUICK, connection_bytes_per_second=700_000) as server:
+    with HostileServer(LARGE, habits=QUICK, connection_bytes_per_second=900_000) as server:
         hold(server, name, dlm, tmp_path / "out", "-x", "8")
 
 

@@ -247,7 +247,9 @@ def test_headers_arrive_as_they_were_given(dlm: RunDlm, hostile: HostileServer) 
     """User agent, referer and any others; repeated, empty and in any script, with every request."""
     headers = ["X-One: 1", "X-One: 2", "X-Empty:", "X-Grosse: ü", "Accept: text/plain"]
     lines = [arg for header in headers for arg in ("-H", header)]
-    result = dlm("get", "--user-agent", "me/1.0", "--referer", "http://from.example/page", *lines, hostile.url("/a.bin", "truncates"))
+    result = dlm(
+        "get", "--user-agent", "me/1.0", "--referer", "http://from.example/page", *lines, hostile.url("/a.bin", "truncates")
+    )
     assert result.returncode == 0, result.stderr
     assert len(hostile.requests) > 1
     for request in hostile.requests:
@@ -282,7 +284,9 @@ def test_addresses_in_any_script(dlm: RunDlm, hostile: HostileServer, tmp_path: 
     assert request.headers["host"] == f"xn--bcher-kva.localhost:{hostile.port}"
 
 
-def test_files_named_by_flags_may_have_any_name(dlm: RunDlm, tmp_path: Path, content: Content, certificates: Certificates) -> None:
+def test_files_named_by_flags_may_have_any_name(
+    dlm: RunDlm, tmp_path: Path, content: Content, certificates: Certificates
+) -> None:
     """Also one beyond ASCII."""
     (tmp_path / "Kühe.pem").write_bytes(certificates.ca.read_bytes())
     (tmp_path / "Kekse.txt").write_text(cookie_file())

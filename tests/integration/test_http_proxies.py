@@ -110,7 +110,13 @@ def test_a_proxy_wants_a_password(
 
 @pytest.mark.parametrize("scheme", ["socks5h", "socks5", "socks4"])
 def test_socks_carries_both(
-    scheme: str, dlm: RunDlm, socks: peers.Proxy, server: HostileServer, certificates: Certificates, tmp_path: Path, content: Content
+    scheme: str,
+    dlm: RunDlm,
+    socks: peers.Proxy,
+    server: HostileServer,
+    certificates: Certificates,
+    tmp_path: Path,
+    content: Content,
 ) -> None:
     """Plain and TLS; with the h the proxy looks the name up."""
     before = socks.log.read_text().count("connect")
@@ -150,7 +156,8 @@ def test_what_a_proxy_cannot_reach_is_told(
 
 
 @pytest.mark.parametrize(
-    ("variable", "through"), [("http_proxy", True), ("all_proxy", True), ("ALL_PROXY", True), ("DLM_PROXY", True), ("https_proxy", False)]
+    ("variable", "through"),
+    [("http_proxy", True), ("all_proxy", True), ("ALL_PROXY", True), ("DLM_PROXY", True), ("https_proxy", False)],
 )
 def test_the_environment_names_a_proxy_for_plain_requests(
     variable: str, through: bool, dlm: RunDlm, proxy: peers.Proxy, server: HostileServer
@@ -161,7 +168,9 @@ def test_the_environment_names_a_proxy_for_plain_requests(
     assert came_through(server) is through
 
 
-@pytest.mark.parametrize(("variable", "through"), [("https_proxy", True), ("HTTPS_PROXY", True), ("all_proxy", True), ("http_proxy", False)])
+@pytest.mark.parametrize(
+    ("variable", "through"), [("https_proxy", True), ("HTTPS_PROXY", True), ("all_proxy", True), ("http_proxy", False)]
+)
 def test_the_environment_names_a_proxy_for_secure_requests(
     variable: str, through: bool, dlm: RunDlm, proxy: peers.Proxy, server: HostileServer, certificates: Certificates
 ) -> None:
