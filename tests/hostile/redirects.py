@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.hostile.content import Whole
 from tests.hostile.exchange import Exchange
@@ -71,6 +72,14 @@ def on_resume(exchange: Exchange) -> Reply:
     return exchange.first_cut(exchange.honest())
 
 
+def nowhere_on_resume(exchange: Exchange) -> Reply:
+    """Sends those who resume a redirect without Location, with a body as long as what they asked for."""
+    if exchange.resuming:
+        honest = exchange.honest(exchange.content.decoy)
+        return replace(redirect("").without("Location"), body=honest.body)
+    return exchange.first_cut(exchange.honest())
+
+
 def decoy(exchange: Exchange) -> Reply:
     """Is another file of the same size, with validators of its own."""
     return exchange.honest(exchange.content.decoy)
@@ -122,6 +131,13 @@ PERSONALITIES: tuple[Personality, ...] = (
     Personality("redirect-nowhere", "B19", "A redirect without Location.", REFUSED_OR_FAILED, nowhere),
     Personality(
         "redirect-on-resume", "B20", "Redirects those who resume to a decoy.", right_or(NETWORK, WRONG_CONTENT), on_resume
+    ),
+    Personality(
+        "redirect-nowhere-on-resume",
+        "B20",
+        "Sends those who resume a redirect without Location, and a wrong body.",
+        fails(REFUSED, NETWORK),
+        nowhere_on_resume,
     ),
     Personality("decoy", "B20", "Another file of the same size: where redirect-on-resume leads.", right(Whole.DECOY), decoy),
     Personality("link-and-location", "B25", "Names the file by Location and by Link at once.", RIGHT, link_and_location),

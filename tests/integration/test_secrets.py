@@ -31,7 +31,7 @@ FRAGMENT = "CANARY-fragment"
 REFERER = "CANARY-referer"
 BASIC = base64.b64encode(f"canary-user:{PASSWORD}".encode()).decode()
 QUERY = f"X-Amz-Signature={SIGNATURE}&part=1#{FRAGMENT}"
-LARGE = content(1_500_001, seed=5)
+LARGE = content(2_000_001, seed=5)
 
 
 def jar(folder: Path, host: str = "127.0.0.1") -> str:
@@ -179,13 +179,14 @@ def test_nothing_goes_along_to_another_origin(kind: str, dlm: RunDlm, tmp_path: 
         for number, args in enumerate(([*secrets(tmp_path, "a.localhost")], ["--bearer", BEARER], ["--netrc"], more)):
             seen = len(server.requests)
             url = server.url(f"/{number}.bin", kind, host="a.localhost")
-            result = dlm("get", "-x", "4", *args, url)
+            whole = number == 0 and kind == "cross-origin-redirect"
+            result = dlm("get", "-x", "4", *args, *([] if whole else ["--range", "0-99999"]), url)
             assert result.returncode == 0, result.stderr
-            assert (tmp_path / f"{number}.bin").read_bytes() == LARGE
+            assert LARGE.startswith((tmp_path / f"{number}.bin").read_bytes())
             here = [request for request in server.requests[seen:] if request.port == server.port]
             there = [request for request in server.requests[seen:] if request.port == server.other_port]
             assert sent_secrets(here) or args == ["--netrc"], "the secrets were really sent"
-            assert len(there) > 1
+            assert len(there) > whole
             assert sent_secrets(there) == set()
             see_nothing(str([request.headers for request in there]), str([request.path for request in there]))
     see_nothing_recorded(dlm)

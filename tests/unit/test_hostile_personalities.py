@@ -202,6 +202,7 @@ TABLE: dict[str, tuple[Step, ...]] = {
     "redirect-with-fat-body": (gets(302, None, end=SILENT, Location="/polite/f", Content_Length=str(1 << 30)),),
     "redirect-nowhere": (gets(302, None, Location=None),),
     "redirect-on-resume": (CUT_FIRST, gets(302, None, MIDDLE, Location="/decoy/f"), gets(206, whole, "0-")),
+    "redirect-nowhere-on-resume": (CUT_FIRST, gets(302, None, MIDDLE)),
     "decoy": (
         gets(206, lambda file: file.decoy.data[20_000:30_000], MIDDLE, ETag=FILE.decoy.etag, Content_Range=spoken(MIDDLE)),
     ),

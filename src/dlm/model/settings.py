@@ -99,7 +99,7 @@ class Settings:
         Unit.COUNT, "carry at most this many downloads at once", 3, scope=Scope.GLOBAL, short="-j", least=1, most=1000
     )
     limit_rate: int | None = _choice(
-        Unit.RATE, "fetch each download at no more than this many bytes a second, such as 500K or 5M; 0 is no limit", scope=Scope.BOTH
+        Unit.RATE, "fetch each download at this rate at most, such as 500K or 5M; 0 is no limit", scope=Scope.BOTH
     )
     user_agent: str | None = _choice(Unit.TEXT, "call the client this")
     referer: str | None = _choice(Unit.TEXT, "send this address as the referring page", metavar="URL")

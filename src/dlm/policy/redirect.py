@@ -61,8 +61,9 @@ def next_hop(
     """Where a redirect from `current` with this `Location` (decoded as Latin-1) leads (RFC 9110 sections 10.2.2, 15.4).
 
     `hops` are the addresses asked so far, the user's own first; whether `current` stands there as the last does not
-    matter. `revisit` lets an address be asked again: the reply set a cookie, which may change the answer. Raises `Untrusted` for another scheme than http and https, for a way back to plain http without
-    `allow_downgrade`, for more than `limit` redirects, for an address asked before, and for what is no address.
+    matter. `revisit` lets an address be asked again: the reply set a cookie, which may change the answer. Raises
+    `Untrusted` for another scheme than http and https, for a way back to plain http without `allow_downgrade`, for more
+    than `limit` redirects, for an address asked before, and for what is no address.
     """
     chain = list(hops) if hops and hops[-1] == current else [*hops, current]
     if len(chain) > limit:

@@ -18,7 +18,7 @@ def pause_before_retry(error: DlmError, failures: int, retries: int, roll: float
 
     `failures` counts tries in a row that brought no byte, this one included; `roll` is a uniform draw from [0, 1).
     """
-    if error.verdict not in {Verdict.RETRY, Verdict.WAIT, Verdict.DEGRADE} or failures > retries:
+    if error.verdict not in {Verdict.RETRY, Verdict.WAIT} or failures > retries:
         return None
     bound = min(LAST_BOUND, FIRST_BOUND * 2.0 ** max(0, failures - 1))
     if isinstance(error, ServerBusy) and error.retry_after is not None:

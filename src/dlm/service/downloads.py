@@ -171,7 +171,9 @@ class LocalDownloads:
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(LEASE / 3)
-            await self._repository.renew(self._owner, self._clock.wall() + LEASE)
+            # A renewal that fails is made up for by the next; until then the lease still holds.
+            with suppress(DlmError):
+                await self._repository.renew(self._owner, self._clock.wall() + LEASE)
 
     # the other verbs ---------------------------------------------------------------------------------------------------
 

@@ -196,7 +196,7 @@ class SegmentedDriver:
     def _retry_or_raise(self, error: DlmError) -> None:
         context = self._context
         pause = pause_before_retry(error, self._failures, context.spec.retries, context.random.random())
-        if pause is None or error.verdict is Verdict.DEGRADE:
+        if pause is None:
             raise error
         self._hold_until = context.clock.monotonic() + pause
         if isinstance(error, ServerBusy) or not self._connections:

@@ -115,8 +115,15 @@ class HttpSource:
         hops = [uri]
 
         def judge(reply: Reply) -> None:
-            if reply.status not in REDIRECTS:
-                request = RangeRequest(absolute, total, resource.validator, resource.media_type, len(hops) > 1)
+            if not _leads_on(reply):
+                request = RangeRequest(
+                    span=absolute,
+                    total=total,
+                    validator=resource.validator,
+                    media_type=resource.media_type,
+                    elsewhere=len(hops) > 1,
+                    coded=not self._decodes(mirror.uri),
+                )
                 judge_range(reply.status, reply.fields, request, uri, self._clock.wall())
 
         arrival = await self._follow(spec, ask, judge, hops)
@@ -140,8 +147,7 @@ class HttpSource:
             exchange = Exchange(self._loop_for(ask), ask, spec, self._jars.of(spec), judge)
             try:
                 reply = await self._head(exchange, ask, spec)
-                location = reply.fields.get("location")
-                if reply.status not in REDIRECTS or location is None:
+                if not _leads_on(reply):
                     return Arrival(exchange, reply, ask.uri, ask.home)
                 await exchange.discard()
             except BaseException:
@@ -150,7 +156,7 @@ class HttpSource:
             exchange.close()
             hop = next_hop(
                 ask.uri,
-                location,
+                reply.fields.get("location") or "",
                 hops,
                 allow_downgrade=spec.insecure or spec.checksum is not None,
                 revisit=reply.fields.get("set-cookie") is not None,
@@ -186,3 +192,8 @@ class HttpSource:
     def _decodes(uri: str) -> bool:
         """Whether a content coding is to be undone. Of a file that is compressed by its own name it is the file's own."""
         return _COMPRESSED.search(urlsplit(uri).path) is None
+
+
+def _leads_on(reply: Reply) -> bool:
+    """Whether it is a redirect that says where to. One that does not is judged like any other reply that brings no file."""
+    return reply.status in REDIRECTS and reply.fields.get("location") is not None

@@ -49,7 +49,7 @@ class RangeRequest:
     """What was asked: the absolute span on the server, and what the reply must agree with.
 
     `total` is the whole length on the server, `None` when it is not known. `elsewhere` says that redirects led to
-    another address than the one that gave the Resource.
+    another address than the one that gave the Resource. `coded` says that a content coding is the file's own.
     """
 
     span: Span
@@ -57,6 +57,7 @@ class RangeRequest:
     validator: Validator
     media_type: str | None
     elsewhere: bool
+    coded: bool = False
 
 
 def refusal(status: int, fields: Fields, uri: str, now: float) -> TransferError:
@@ -133,7 +134,7 @@ def judge_range(status: int, fields: Fields, request: RangeRequest, uri: str, no
         _judge_whole(fields, request, shown)
     if request.elsewhere and request.validator.etag is not None and validator.etag is None:
         raise ResourceChanged(f"{shown} redirects elsewhere now, where nothing proves that it is the same file", uri=shown)
-    if is_encoded(fields):
+    if is_encoded(fields) and not request.coded:
         raise RangeIgnored(f"{shown} sends the range in a content coding, so its bytes have no place in the file", uri=shown)
     given = _given(fields, shown)
     if given.total is not None and request.total is not None and given.total != request.total:
