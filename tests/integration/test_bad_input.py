@@ -154,7 +154,12 @@ def test_a_bad_environment_is_told(env: dict[str, str], words: tuple[str, ...], 
 def test_bytes_that_are_no_text_are_refused(dlm: RunDlm, tmp_path: Path) -> None:
     """Wherever they are on the command line."""
     broken = b"caf\xe9".decode("utf-8", "surrogateescape")
-    for args in (["get", GOOD + broken], ["get", GOOD, "-o", broken], ["get", GOOD, "-H", f"X: {broken}"], ["get", GOOD, "-d", broken]):
+    for args in (
+        ["get", GOOD + broken],
+        ["get", GOOD, "-o", broken],
+        ["get", GOOD, "-H", f"X: {broken}"],
+        ["get", GOOD, "-d", broken],
+    ):
         hold_refusal(dlm(*args), 2, "UTF-8")
     hold_nothing_left(dlm, tmp_path)
 

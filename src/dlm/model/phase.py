@@ -23,10 +23,10 @@ class Phase(Enum):
     RUNNING = "running"  # bytes move
     COMPLETING = "completing"  # all bytes are there and verified; the name is being published
     WAITING = "waiting"  # for a time, or for the network
-    PAUSED = "paused"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    PAUSED = "paused"  # stopped by the user, with what has come kept
+    COMPLETED = "completed"  # the file has its name
+    FAILED = "failed"  # it cannot go on by itself
+    CANCELLED = "cancelled"  # given up by the user
 
 
 class Cause(Enum):

@@ -12,6 +12,7 @@ from dlm.model.error import (
     Conflict,
     DigestMismatch,
     DlmError,
+    IllegalTransition,
     IntegrityError,
     InvalidRequest,
     PartLost,
@@ -23,6 +24,7 @@ from dlm.model.message import Start
 from dlm.model.phase import CLAIMED_PHASES, Cause, Intent, Phase
 from dlm.model.resource import Verification, Verified, strongest
 from dlm.policy.host import host_of, remembered_ceiling
+from dlm.policy.naming import check_output
 from dlm.ports import Clock, DownloadQuery, Outcome, Repository, Sources, Store, Story, Worker
 from dlm.service.bus import EventBus
 from dlm.service.ledger import Ledger
@@ -69,6 +71,8 @@ class LocalDownloads:
         for spec in specs:
             for uri in spec.check().uris:
                 self._sources.pick(uri)
+            if spec.output is not None and not spec.streams_out:
+                check_output(spec.output)
         enlisted = [await self._enlist(spec) for spec in specs]
         slots = asyncio.Semaphore(jobs)
 
@@ -93,18 +97,29 @@ class LocalDownloads:
         if known is None:
             download = Download(id=new_id(), spec=spec, added=self._clock.wall())
             await self._repository.add([download])
-            self._bus.publish(DownloadAdded(download))
-            return Outcome(download)
+            # Of processes that ask for the same at the same moment, the first one to write it down has it.
+            known = None if spec.streams_out else await self._known(spec, before=download.id)
+            if known is None:
+                self._bus.publish(DownloadAdded(download))
+                return Outcome(download)
+            await self._repository.remove(download.id)
         if known.phase is Phase.COMPLETED and not spec.overwrite and self._stands(known, spec):
             return Outcome(known, already=True)
         try:
             return Outcome(await self._requeue(known, spec))
-        except Conflict as error:
-            return Outcome(replace(known, fault=_fault(error)))
+        except (Conflict, IllegalTransition) as error:
+            return await self._outrun(known, error)
 
-    async def _known(self, spec: DownloadSpec) -> Download | None:
+    async def _known(self, spec: DownloadSpec, before: DownloadId | None = None) -> Download | None:
+        """The newest download of this spec, of those recorded before that id if there is one."""
         same = await self._repository.same(spec.uris[0], spec.directory, spec.output)
-        return next((each for each in same if each.spec.range == spec.range), None)
+        first = next((number for number, each in enumerate(same, start=1) if each.id == before), 0)
+        return next((each for each in same[first:] if each.spec.range == spec.range), None)
+
+    async def _outrun(self, download: Download, error: DlmError) -> Outcome:
+        """That another process was quicker, and which, where that can be told."""
+        owner = (await self._repository.get(download.id)).owner
+        return Outcome(replace(download, fault=_fault(error if owner is None else _under_way(download, owner))))
 
     def _stands(self, download: Download, spec: DownloadSpec) -> bool:
         """Whether the finished file is still there, and is what is asked for now."""
@@ -116,7 +131,7 @@ class LocalDownloads:
         if download.phase in CLAIMED_PHASES:
             owner = download.owner
             if owner is not None and self._is_alive(owner):
-                raise Conflict(f"another dlm (process {owner.partition(':')[0]}) is fetching {download.label} right now")
+                raise _under_way(download, owner)
             await self._advance(download, Cause.YIELDED, owner=owner)
         elif download.phase is Phase.COMPLETED:
             await self._repository.forget_checkpoint(download.id)
@@ -131,7 +146,7 @@ class LocalDownloads:
         try:
             download = await self._repository.claim(id, self._owner, now, LEASE)
         except Conflict as error:
-            return Outcome(replace(download, fault=_fault(error)))
+            return await self._outrun(download, error)
         self._bus.publish(PhaseChanged(download, (await self._repository.story(id))[-1]))
         try:
             download = await self._advance(download, Cause.STARTED)
@@ -240,6 +255,10 @@ class LocalDownloads:
         """See `ports.Downloads`."""
         self._bus.close()
         await self._repository.close()
+
+
+def _under_way(download: Download, owner: str) -> Conflict:
+    return Conflict(f"another dlm (process {owner.partition(':')[0]}) is fetching {download.label} right now")
 
 
 def _fault(error: DlmError) -> Fault:

@@ -28,10 +28,14 @@ def is_alive(owner: str) -> bool:
 
 
 def _start(pid: int) -> str:
-    """When the process started, in clock ticks since boot (proc(5), field 22 of stat); empty when that is not known."""
+    """When the process started, in clock ticks since boot (proc(5), field 22 of stat); empty when that is not known.
+
+    Of one that has ended, and that nobody has waited for yet (state Z or X, field 3), nothing is known either.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
+            fields = file.read().rpartition(b")")[2].split()
+        return "" if fields[0] in {b"Z", b"X"} else fields[19].decode()
     except (OSError, IndexError):
         return ""
 
