@@ -16,14 +16,15 @@ from dlm.cli import sentences
 from dlm.cli.board import Board, Row
 from dlm.cli.frame import bar, frame
 from dlm.cli.line import ASCII, UNICODE, Glyphs, Piece, ansi, glyphs_for, line, plain, width_of
-from dlm.cli.printable import columns, pad, printable, shorten
 from dlm.cli.terminal import Canvas
+from dlm.cli.widths import columns, pad, shorten
 from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
 from dlm.model.event import DownloadAdded, PhaseChanged, ProgressMade, Transition
 from dlm.model.message import ConnectionView, Progressed
 from dlm.model.phase import Cause, Phase
 from dlm.model.resource import Verification, Verified
 from dlm.model.span import Span
+from dlm.model.text import printable
 
 MIB = 1024**2
 GIB = 1024**3

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from dlm.model import error
-from dlm.model.error import DigestMismatch, DlmError, ExitCode, ServerBusy, Verdict, exit_code, exit_code_of_kind
+from dlm.model.error import DigestMismatch, DlmError, ExitCode, ServerBusy, Verdict, exit_code
 from dlm.model.span import Span
 
 KINDS = sorted(
@@ -44,8 +44,8 @@ def test_the_tables_name_every_error() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_has_its_exit_code_and_verdict(kind: type[DlmError]) -> None:
-    """The code is found by the class and by its stored name alike; the verdict is fatal unless it is another."""
-    assert exit_code(kind) == exit_code_of_kind(kind.__name__) == CODES[kind.__name__]
+    """The code is found by the class; the verdict is fatal unless it is another."""
+    assert exit_code(kind) == CODES[kind.__name__]
     assert kind.verdict is Verdict(VERDICTS.get(kind.__name__, "fatal"))
     assert kind("sentence").kind == kind.__name__
 
@@ -72,4 +72,3 @@ def test_facts_cross_a_pipe() -> None:
 def test_foreign_errors_have_failed() -> None:
     """What is not ours, or is not known any more, is a plain failure."""
     assert exit_code(ValueError) == exit_code(BaseException) == ExitCode.FAILED
-    assert exit_code_of_kind("ErrorOfAnotherVersion") == exit_code_of_kind("") == ExitCode.FAILED

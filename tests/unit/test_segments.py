@@ -130,18 +130,6 @@ def test_an_empty_part_is_complete_at_once() -> None:
     assert segments.claim() is None
 
 
-@given(done=done_spans(), wrong=done_spans())
-def test_forfeited_bytes_are_free_again_and_no_others(done: list[Span], wrong: list[Span]) -> None:
-    """Repair fetches what proved wrong, and only that."""
-    segments = SegmentMap(SIZE, done)
-    before = segments.done()
-    segments.forfeit(wrong)
-    bad = {offset for span in wrong for offset in range(*span)}
-    kept = {offset for span in before for offset in range(*span)} - bad
-    assert {offset for span in segments.done() for offset in range(*span)} == kept
-    assert_disjoint_cover(segments)
-
-
 def test_the_prefix_counts_the_lease_that_starts_it() -> None:
     """What a lease has written from offset 0 on can be hashed while it goes on."""
     segments = SegmentMap(SIZE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dlm.model.download import Download, DownloadId
@@ -88,7 +87,3 @@ class Board:
     def waiting(self) -> int:
         """How many are neither under way nor ended."""
         return max(0, self.expected - len(self.active()) - self.count(*FINAL_PHASES))
-
-    def unfinished(self) -> Iterator[DownloadId]:
-        """The ids of those that are not complete."""
-        return (id for id, row in self.rows.items() if row.download.phase is not Phase.COMPLETED)

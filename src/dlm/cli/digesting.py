@@ -7,10 +7,11 @@ from time import monotonic
 from typing import TextIO
 
 from dlm.cli.line import glyphs_for
-from dlm.cli.printable import printable, shorten
 from dlm.cli.sentences import percent
 from dlm.cli.terminal import size_of
+from dlm.cli.widths import shorten
 from dlm.model.resource import ALGORITHMS
+from dlm.model.text import printable
 from dlm.model.units import format_rate
 
 _BLOCK = 1 << 20

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dlm.cli.board import Board, Row
 from dlm.cli.cells import Cell, Shade, cells
 from dlm.cli.line import HUES, Glyphs, Line, Piece, line, width_of
-from dlm.cli.printable import columns, pad, printable, shorten
 from dlm.cli.sentences import amount, percent
+from dlm.cli.widths import columns, pad, shorten
 from dlm.model.message import Progressed
 from dlm.model.phase import Phase
+from dlm.model.text import printable
 from dlm.model.units import format_duration, format_rate, format_size
 
 _PULSE_SPEED = 12  # columns a second

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dlm.cli.line import Line, Piece
-from dlm.cli.printable import columns, printable, shorten
+from dlm.cli.widths import columns, shorten
 from dlm.model.download import Download
 from dlm.model.phase import Phase, status
+from dlm.model.text import printable
 from dlm.model.units import format_size
 
 HEADINGS = ("ID", "STATUS", "DONE", "SIZE", "NAME", "WHEN")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from dlm import __version__
-from dlm.cli.printable import printable
 from dlm.model.error import DlmError, ExitCode, exit_code
+from dlm.model.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dlm.cli.facts import checkpoint_facts, spec_facts
-from dlm.cli.printable import printable
 from dlm.cli.sentences import kept
 from dlm.model.download import Checkpoint, Download, DownloadSpec
 from dlm.model.event import Transition
 from dlm.model.phase import status
+from dlm.model.text import printable
 from dlm.model.units import format_size
 from dlm.ports import Story
 

@@ -123,7 +123,7 @@ def remove(context: click.Context, /, ids: tuple[str, ...], delete_files: bool, 
 def _write_removed(download: Download, deleted: bool, as_json: bool) -> None:
     from dlm.cli.faces import write_text
     from dlm.cli.facts import download_facts, json_line
-    from dlm.cli.printable import printable
+    from dlm.model.text import printable
 
     if as_json:
         sys.stdout.write(json_line({"removed": True, **download_facts(download)}))
@@ -134,7 +134,7 @@ def _write_removed(download: Download, deleted: bool, as_json: bool) -> None:
 
 def _write_refused(id: str, error: Exception, as_json: bool) -> None:
     from dlm.cli.facts import json_line
-    from dlm.cli.printable import printable
+    from dlm.model.text import printable
 
     if as_json:
         kind = type(error).__name__

@@ -218,14 +218,3 @@ def exit_code(kind: type[BaseException]) -> int:
         if ancestor in EXIT_CODES:
             return EXIT_CODES[ancestor]
     return ExitCode.FAILED
-
-
-def exit_code_of_kind(kind: str) -> int:
-    """The exit code of an error known only by its stable name, as the database keeps it."""
-    pending: list[type[DlmError]] = [DlmError]
-    while pending:
-        candidate = pending.pop()
-        if candidate.__name__ == kind:
-            return exit_code(candidate)
-        pending.extend(candidate.__subclasses__())
-    return ExitCode.FAILED

@@ -99,4 +99,3 @@ class Progressed:
 
 
 Commitment = Resolved | Checkpointed | Completing | Published | Observed
-Report = Commitment | Progressed

@@ -5,7 +5,6 @@ Rules
 * A suggestion is hostile. What `safe_name` returns is one path component that every common file system takes.
 * The rules of all systems hold on each of them, since the disk may be shared with another.
 * What the user chose is trusted; only what no file can be called is refused (`check_output`).
-* Nothing that moves the cursor or turns the direction of text reaches a screen (`printable`).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import re
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from dlm.model.error import InvalidRequest
+from dlm.model.text import printable
 
 LONGEST = 255
 """Bytes in a path component on the usual file systems."""
@@ -87,20 +87,6 @@ def numbered(name: str, n: int) -> str:
     """`name (n).ext`: the number before the extension (before both of `.tar.gz`), in at most `NUMBERED_LIMIT` bytes."""
     stem, extension = _split(name)
     return _fitted(stem, f" ({n}){extension}", NUMBERED_LIMIT)
-
-
-def collision_key(name: str) -> str:
-    """Equal for names that some file system takes for the same: whatever their case and Unicode form."""
-    if name.isascii():
-        return name.lower()
-    import unicodedata
-
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-
-
-def printable(text: str) -> str:
-    """`text` for a screen: one line, no escape sequence, no turned direction; such characters become U+FFFD."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _last_component(uri: str) -> str:

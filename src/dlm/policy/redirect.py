@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from dlm.model.download import without_credentials
 from dlm.model.error import Untrusted
-from dlm.policy.naming import printable
+from dlm.model.text import printable
 
 FREE_HEADERS = frozenset({"accept", "accept-language", "user-agent", "range", "if-range"})
 """User headers that tell a stranger nothing; all others stay with the first origin."""

@@ -110,13 +110,6 @@ class SegmentMap:
         for lease in self._leases:
             lease.stop = max(lease.position, min(lease.stop, size))
 
-    def forfeit(self, spans: Iterable[Span]) -> None:
-        """Make done bytes free again, because they proved wrong. No lease may be out."""
-        if self._leases:
-            raise ValueError("bytes cannot be forfeited while leases are out")
-        wrong = merge(spans)
-        self._done = [rest for span in self._done for rest in subtract(span, wrong)]
-
     def _lease(self, span: Span) -> Lease:
         lease = Lease(span.start, span.stop)
         self._leases.append(lease)

@@ -97,9 +97,9 @@ class LocalDownloads:
         if known is None:
             download = Download(id=new_id(), spec=spec, added=self._clock.wall())
             await self._repository.add([download])
-            # Of processes that ask for the same at the same moment, the first one to write it down has it.
-            known = None if spec.streams_out else await self._known(spec, before=download.id)
-            if known is None:
+            # Of processes that ask for the same at the same moment, the one that was first to write it down has it.
+            known = None if spec.streams_out else await self._known(spec)
+            if known is None or known.id == download.id:
                 self._bus.publish(DownloadAdded(download))
                 return Outcome(download)
             await self._repository.remove(download.id)
@@ -110,16 +110,17 @@ class LocalDownloads:
         except (Conflict, IllegalTransition) as error:
             return await self._outrun(known, error)
 
-    async def _known(self, spec: DownloadSpec, before: DownloadId | None = None) -> Download | None:
-        """The newest download of this spec, of those recorded before that id if there is one."""
+    async def _known(self, spec: DownloadSpec) -> Download | None:
+        """The oldest download of this spec: a younger one may be about to be given up for it."""
         same = await self._repository.same(spec.uris[0], spec.directory, spec.output)
-        first = next((number for number, each in enumerate(same, start=1) if each.id == before), 0)
-        return next((each for each in same[first:] if each.spec.range == spec.range), None)
+        return next((each for each in reversed(same) if each.spec.range == spec.range), None)
 
     async def _outrun(self, download: Download, error: DlmError) -> Outcome:
         """That another process was quicker, and which, where that can be told."""
         owner = (await self._repository.get(download.id)).owner
-        return Outcome(replace(download, fault=_fault(error if owner is None else _under_way(download, owner))))
+        if owner is not None or isinstance(error, IllegalTransition):
+            error = _under_way(download, owner)
+        return Outcome(replace(download, fault=_fault(error)))
 
     def _stands(self, download: Download, spec: DownloadSpec) -> bool:
         """Whether the finished file is still there, and is what is asked for now."""
@@ -257,8 +258,9 @@ class LocalDownloads:
         await self._repository.close()
 
 
-def _under_way(download: Download, owner: str) -> Conflict:
-    return Conflict(f"another dlm (process {owner.partition(':')[0]}) is fetching {download.label} right now")
+def _under_way(download: Download, owner: str | None) -> Conflict:
+    process = f" (process {owner.partition(':')[0]})" if owner else ""
+    return Conflict(f"another dlm{process} is fetching {download.label} right now")
 
 
 def _fault(error: DlmError) -> Fault:

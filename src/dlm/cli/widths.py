@@ -1,21 +1,12 @@
-"""Text that is safe to show: nothing in it can command a terminal, and its width is known.
+"""The width of text on a screen.
 
 Rules
 -----
-* Every text that comes from outside (names, URLs, messages) passes `printable` before it is written.
+* Every text that comes from outside has passed `model.text.printable`.
 * Widths are counted in columns: wide characters (East Asian, emoji) take two, combining ones none.
 """
 
 from __future__ import annotations
-
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-
-def printable(text: str) -> str:
-    """`text` on one line, without control characters, escape sequences, direction overrides and lone surrogates."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else " " if char.isspace() else _REPLACEMENT for char in text)
 
 
 def columns(text: str) -> int:
