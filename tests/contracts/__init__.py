@@ -1,4 +1,7 @@
-"""What every implementation of a port must do. A suite is a class; a subclass in tests/unit or tests/integration says how one is made."""
+"""What every implementation of a port must do.
+
+A suite is a class; a subclass in tests/unit or tests/integration says how one is made.
+"""
 
 from __future__ import annotations
 

@@ -291,7 +291,7 @@ def test_the_file_has_the_permissions_of_the_user(umask: int, mode: int, slow: H
     """By the umask, as any new file; while it is partial, it is the user's own."""
     args = ("get", "--range", "0-499999", slow.url("/file.bin"))
     with RunningDlm(*args, cwd=tmp_path, umask=umask) as running:
-        until(lambda: (tmp_path / "file.bin.part").exists())
+        until((tmp_path / "file.bin.part").exists)
         assert stat.S_IMODE((tmp_path / "file.bin.part").stat().st_mode) == 0o600
         assert running.end()[0] == 0
     assert stat.S_IMODE((tmp_path / "file.bin").stat().st_mode) == mode

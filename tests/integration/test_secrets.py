@@ -270,13 +270,15 @@ def test_nothing_can_be_smuggled_into_a_request(dlm: RunDlm, server: HostileServ
 def test_the_database_is_the_users_own(umask: int, tmp_path: Path, isolated_environment: Path) -> None:
     """Nobody else may read it, nor the files beside it, while it is used and afterwards, whatever the umask is."""
     state = isolated_environment / ".local/state/dlm"
-    with HostileServer(LARGE, bytes_per_second=1_000_000) as server:
-        with RunningDlm("get", *secrets(tmp_path), server.url("/file.bin"), cwd=tmp_path, umask=umask) as running:
-            until(lambda: server.bytes_sent() > 200_000)
-            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()}
-            assert "dlm.db" in modes
-            assert set(modes.values()) == {0o600}, modes
-            assert running.end()[0] == 0
+    with (
+        HostileServer(LARGE, bytes_per_second=1_000_000) as server,
+        RunningDlm("get", *secrets(tmp_path), server.url("/file.bin"), cwd=tmp_path, umask=umask) as running,
+    ):
+        until(lambda: server.bytes_sent() > 200_000)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()}
+        assert "dlm.db" in modes
+        assert set(modes.values()) == {0o600}, modes
+        assert running.end()[0] == 0
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()} == {0o600}
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 import pytest
@@ -38,7 +38,7 @@ SPELLINGS = (quote(ODD), "grüße%20&%20100%25%20%231%3F.bin", quote(ODD) + "?a=
 class HostileGround:
     """A server of all personalities."""
 
-    PERSONALITIES = {
+    PERSONALITIES: ClassVar[dict[str, str]] = {
         "whole": "polite",
         "empty": "zero-byte",
         "missing": "status-404",
