@@ -15,12 +15,16 @@ class Pail:
     def __init__(self, room: int = UNBOUNDED) -> None:
         self.taken = bytearray()
         self.offers = 0
+        self.late = 0
+        """Bytes offered after STOP."""
         self._room = room
         self._stopped = False
 
     def write(self, data: memoryview) -> Flow:
         """See `ports.Outlet`."""
-        assert not self._stopped, "bytes were offered after STOP"
+        if self._stopped:
+            self.late += len(data)
+            return Flow.STOP
         self.offers += 1
         flow = self.answer(data)
         if flow is not Flow.PAUSE:

@@ -205,7 +205,7 @@ class SourceContract:
                 pail = Pail(room)
                 await transfer(ground, source, pail)
                 await asyncio.sleep(SETTLING / 5)
-                assert pail.taken == ground.content[:room]
+                assert (bytes(pail.taken), pail.late) == (ground.content[:room], 0)
 
         play(ground, scenario)
 
@@ -218,7 +218,7 @@ class SourceContract:
             await transfer(ground, source, hesitant)
             await transfer(ground, source, stopping)
             assert hesitant.taken == ground.content
-            assert stopping.taken == ground.content[:70_000]
+            assert (bytes(stopping.taken), stopping.late) == (ground.content[:70_000], 0)
 
         play(ground, scenario)
 
@@ -241,16 +241,18 @@ class SourceContract:
         """A transfer that was put off, then cancelled, offers nothing when the Outlet is ready again."""
 
         async def scenario(source: Source) -> None:
-            shut = Shut()
-            running = asyncio.ensure_future(transfer(ground, source, shut))
-            await shut.offered.wait()
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-            shut.opened.set()
-            offers = shut.offers
-            await asyncio.sleep(SETTLING)
-            assert (shut.offers, bytes(shut.taken)) == (offers, b"")
+            for opens_later in (True, False):
+                shut = Shut()
+                running = asyncio.ensure_future(transfer(ground, source, shut))
+                await shut.offered.wait()
+                running.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await running
+                offers = shut.offers
+                if opens_later:
+                    shut.opened.set()
+                await asyncio.sleep(SETTLING)
+                assert (shut.offers, bytes(shut.taken)) == (offers, b"")
 
         play(ground, scenario)
 

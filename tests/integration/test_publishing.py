@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,6 +14,7 @@ import pytest
 from tests.conftest import RunDlm
 from tests.contracts.disks import fill, small_disk
 from tests.hostile import HostileServer, content
+from tests.redirecting import redirecting
 from tests.running import RunningDlm, json_lines, until
 
 SMALL = content(5_001, seed=1)
@@ -145,32 +144,10 @@ def test_no_address_leads_out_of_the_directory(
     assert files_under(tmp_path) == {f"out/{name}": SMALL}
 
 
-class _Redirecting(BaseHTTPRequestHandler):
-    """Leads everybody to a file that a shell would run."""
-
-    def do_GET(self) -> None:
-        """Redirect, once."""
-        body = b"" if self.path == "/report.pdf" else SMALL
-        self.send_response(302 if self.path == "/report.pdf" else 200)
-        self.send_header("Location", "/.bash_profile")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-def test_the_name_is_not_taken_from_where_a_redirect_led(dlm: RunDlm, tmp_path: Path) -> None:
+def test_the_name_is_not_taken_from_where_a_redirect_led(dlm: RunDlm, server: HostileServer, tmp_path: Path) -> None:
     """It is that of the address which the user knows."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Redirecting) as redirecting:
-        serving = threading.Thread(target=redirecting.serve_forever, args=(0.01,))
-        serving.start()
-        try:
-            result = dlm("get", f"http://127.0.0.1:{redirecting.server_port}/report.pdf")
-        finally:
-            redirecting.shutdown()
-            serving.join()
+    with redirecting(server.url("/.bash_profile")) as elsewhere:
+        result = dlm("get", f"{elsewhere}/report.pdf")
     assert result.returncode == 0, result.stderr
     assert files_under(tmp_path) == {"report.pdf": SMALL}
 

@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import RunDlm
 from tests.hostile import Content, Habits, HostileServer, RequestRecord, content
 from tests.programs import free_ports
+from tests.redirecting import redirecting
 from tests.running import RunningDlm, json_lines, until
 
 if TYPE_CHECKING:
@@ -192,6 +193,23 @@ def test_nothing_goes_along_to_another_origin(kind: str, dlm: RunDlm, tmp_path: 
     see_nothing_recorded(dlm)
 
 
+@pytest.mark.parametrize("kind", ["basic-auth", "digest-auth"])
+def test_another_origin_may_ask_for_a_password_in_vain(
+    kind: str, dlm: RunDlm, server: HostileServer, isolated_environment: Path
+) -> None:
+    """Neither the one of the command line or the address, nor one that a netrc file has for everybody, is given away."""
+    netrc = isolated_environment / ".netrc"
+    netrc.write_text(f"machine other.localhost login canary password {PASSWORD}\ndefault login x password {PASSWORD}\n")
+    netrc.chmod(0o600)
+    with redirecting(server.url("/file.bin", kind)) as elsewhere:
+        url = f"{elsewhere}/file.bin"
+        for args in (["--user", f"user:{PASSWORD}", url], [url.replace("//", f"//user:{PASSWORD}@")], ["--netrc", url]):
+            result = dlm("get", *args)
+            assert result.returncode == 4, result.stderr
+    assert len(server.requests) == 3
+    assert sent_secrets(server.requests) == set()
+
+
 def test_nothing_goes_from_https_to_http(dlm: RunDlm, tmp_path: Path, certificates: Certificates) -> None:
     """Such a redirect is refused; where the user allows it by a checksum, without any secret."""
     file = Content(content(50_001, seed=1))
@@ -216,6 +234,19 @@ def test_a_password_is_not_sent_unasked_nor_readable_where_it_need_not_be(dlm: R
     assert any(value.startswith("Digest ") for value in sent)
     assert not any(value.startswith("Basic ") for value in sent)
     see_nothing(str(sent))
+
+
+def test_downloads_do_not_share_identities(dlm: RunDlm, server: HostileServer, tmp_path: Path) -> None:
+    """From one host, each asks with what it was given, though they may use the same connection."""
+    entries = [(f"{server.url(f'/{name}.bin', 'basic-auth')}\n  out={name}\n", name) for name in ("ours", "wrong", "none")]
+    users = {"ours": "  http-user=user\n  http-passwd=secret\n", "wrong": "  http-user=x\n  http-passwd=y\n", "none": ""}
+    (tmp_path / "list").write_text("".join(entry + users[name] for entry, name in entries))
+    result = dlm("get", "-j", "1", "-i", "list", "-d", "out")
+    assert result.returncode == 4
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["ours"]
+    sent = {(request.path.rpartition("/")[2], request.headers.get("authorization")) for request in server.requests}
+    right, wrong = (f"Basic {base64.b64encode(pair).decode()}" for pair in (b"user:secret", b"x:y"))
+    assert sent == {("ours.bin", None), ("ours.bin", right), ("wrong.bin", None), ("wrong.bin", wrong), ("none.bin", None)}
 
 
 def test_downloads_do_not_share_cookies(dlm: RunDlm, server: HostileServer) -> None:

@@ -69,8 +69,8 @@ def check_record(folder: Path) -> int:
                 checkpoint = await repository.checkpoint_of(download.id)
                 if checkpoint is None or download.phase is Phase.COMPLETED or final.exists():
                     continue
-                if not checkpoint.place.inode:
-                    continue  # killed while the partial file was being made: nothing is claimed yet
+                if not checkpoint.done:
+                    continue  # stopped while the partial file was being made, or before its first byte: nothing is claimed
                 with (folder / checkpoint.place.part).open("rb") as part:
                     for span in checkpoint.done:
                         part.seek(span.start)
