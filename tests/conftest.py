@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import hypothesis
 import pytest
 
 from tests.hostile import Content, HostileServer
@@ -17,6 +18,10 @@ from tests.hostile import content as generated
 if TYPE_CHECKING:
     from tests.certificates import Certificates
     from tests.peers import Caddy, Nginx
+
+# A busy machine is no defect, so nothing has a deadline; in CI the examples are the same each time.
+hypothesis.settings.register_profile("dlm", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("dlm")
 
 SOURCES = Path(__file__).resolve().parent.parent / "src"
 _FILE_SIZE = 300_001

@@ -143,7 +143,9 @@ def test_the_same_address_twice_is_one_download(dlm: RunDlm, hostile: HostileSer
 
 @pytest.mark.parametrize("connections", ["1", "4"])
 def test_the_rate_is_kept(connections: str, tmp_path: Path) -> None:
-    """From the first request at the server to the finished file it takes the time that the rate gives, within 3 %."""
+    """From the first request at the server to the finished file it takes the time that the rate gives: not 3 % less, and
+    not 3 % more beside half a second in which a busy machine may end the file.
+    """
     rate, size = 2_000_000, 7_000_000
     with HostileServer(content(size, seed=4)) as server:
         args = ("get", "-x", connections, "--limit-rate", str(rate), server.url("/file.bin"))
@@ -151,7 +153,7 @@ def test_the_rate_is_kept(connections: str, tmp_path: Path) -> None:
             until((tmp_path / "file.bin").exists)
             took = time.monotonic() - server.requests[0].time
             assert running.end()[0] == 0
-    assert took == pytest.approx(size / rate, rel=0.03)
+    assert 0.97 * size / rate <= took <= 1.03 * size / rate + 0.5
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
