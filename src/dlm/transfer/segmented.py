@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from dlm.model.download import DownloadId, DownloadSpec
+from dlm.model.download import DownloadId, DownloadSpec, without_credentials
 from dlm.model.error import DlmError, ServerBusy, TimedOut, TransferError, Truncated, Verdict
 from dlm.model.message import Progressed
 from dlm.model.resource import Mirror, Resource
@@ -153,12 +153,12 @@ class SegmentedDriver:
                 self._answer(connection, self._error_of(connection, fetching))
 
     def _error_of(self, connection: Connection, fetching: asyncio.Future[None]) -> BaseException:
+        shown = without_credentials(self._mirror.uri)
         if connection.stalled:
-            patience = self._context.spec.timeout
-            return TimedOut(f"nothing came for {patience:g} s", uri=self._mirror.uri)
+            return TimedOut(f"nothing came from {shown} for {self._context.spec.timeout:g} s", uri=shown)
         if fetching.cancelled():
             return asyncio.CancelledError()
-        return fetching.exception() or Truncated("the reply ended without a byte of what was asked for", uri=self._mirror.uri)
+        return fetching.exception() or Truncated(f"{shown} ended its reply without a byte of what was asked for", uri=shown)
 
     def _answer(self, connection: Connection, error: BaseException) -> None:
         """Decide what an ended connection means: wait and go on, do with fewer, or raise."""
@@ -175,7 +175,7 @@ class SegmentedDriver:
             # The address that redirects led to has expired: follow them again from the start, once.
             self._mirror = Mirror(self._mirror.uri)
             return
-        if self._resource.ranged is False and self._segments.downloaded():
+        if not self._resource.ranged:
             # The next reply would begin at byte 0 again, so nothing that is there can be kept.
             raise error
         self._failures += 0 if connection.progressed else 1
