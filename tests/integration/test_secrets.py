@@ -6,6 +6,7 @@ import base64
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -321,3 +322,20 @@ def test_the_file_says_nothing_of_its_origin(dlm: RunDlm, server: HostileServer,
     (path,) = (tmp_path / "out").iterdir()
     assert os.listxattr(path) == []
     assert b"CANARY" not in path.read_bytes()
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="not here: only Linux lets a process change what is shown of it"
+)
+def test_other_users_do_not_see_secrets_among_the_arguments(tmp_path: Path) -> None:
+    """`ps` shows the name of the program, the harmless arguments, and asterisks."""
+    with HostileServer(LARGE, bytes_per_second=1_000_000) as server:
+        url = server.url(f"/file.bin?signature={SIGNATURE}")
+        with RunningDlm("get", *secrets(tmp_path), "-x", "3", url, cwd=tmp_path) as running:
+            until(lambda: server.bytes_sent() > 200_000)
+            shown = Path(f"/proc/{running.process.pid}/cmdline").read_text()
+            running.send(signal.SIGINT)
+            running.end()
+    see_nothing(shown)
+    assert "\0-x\x003\0" in shown
+    assert "****" in shown

@@ -12,7 +12,9 @@ import click
 from dlm.cli.configuration import load
 from dlm.cli.input_file import Entry, read_entries
 from dlm.cli.options import command_again, json_option, settings_options
+from dlm.cli.process_title import conceal
 from dlm.cli.specs import Request, build
+from dlm.model.download import without_credentials
 from dlm.model.error import InvalidRequest
 from dlm.model.settings import SCHEMA, Unit
 
@@ -61,6 +63,7 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
         user=_with_password(flags["user"]),
         **{name: flags[name] for name in ("output", "mirror", "checksum", "headers", "bearer", "range")},
     )
+    conceal(_secrets(urls, flags))
     specs = build(request, settings)
     _look(specs)
 
@@ -72,6 +75,13 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     board = Board(len(specs))
     face = _face(board, specs, flags, monotonic())
     return carry(context.obj, Run(settings=settings, specs=specs, board=board, face=face, again=command_again(context)))
+
+
+def _secrets(urls: Sequence[str], flags: dict[str, Any]) -> list[str]:
+    """The arguments that may hold a secret."""
+    addresses = (*urls, flags["proxy"] or "", flags["referer"] or "")
+    telling = [address for address in addresses if without_credentials(address) != address]
+    return [*telling, *flags["headers"], flags["user"] or "", flags["bearer"] or ""]
 
 
 def _entries(source: str) -> tuple[Entry, ...]:
