@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -33,16 +35,21 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("dlm/storage/",),
     "click": ("dlm/cli/",),
 }
+NAMED = re.compile(r"(dlm(?:\.\w+)+)(?::\w+)?")
 PURE = ("dlm/model/", "dlm/policy/")
 IMPURE = frozenset({"asyncio", "time", "socket", "subprocess", "threading", "random", "sqlite3", "pycurl", "click"})
 BANNED_NAMES = frozenset({"utils", "helpers", "common", "misc", "manager", "handler", "processor", "info", "data"})
 BROAD_EXCEPTS = {"dlm/protocols/curl/exchange.py": 1, "dlm/service/downloads.py": 1}
-LARGEST_FILE = 310
-ONE_PAGE = "dlm/ports.py"
-"""Every seam on one page, however long the page."""
+LARGEST_FILE = 300
+LARGER_FILES = {
+    "dlm/ports.py": 360,  # every seam on one page
+    "dlm/model/settings.py": 310,  # one schema, and all that reads it
+}
 LONGEST_FUNCTION = 60
-WIDEST_CLASS = 20
-"""Public methods; the Repository has as many as its port."""
+TELLING_LENGTH = 40
+"""Lines from which on a function is reported, though it is not yet wrong."""
+WIDEST_CLASS = 15
+"""Public methods. A Repository has as many as its port, which has one for each durable step."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,18 @@ def modules() -> tuple[Module, ...]:
     return tuple(found)
 
 
+@cache
+def names() -> frozenset[str]:
+    """The dotted names of all modules of dlm."""
+    return frozenset(module.name for module in modules())
+
+
 def imports(tree: ast.AST, *, at_load: bool = False) -> Iterator[str]:
-    """Every module that is imported; with `at_load` only what is imported when the module itself is."""
+    """Every module that is imported; with `at_load` only what is imported when the module itself is.
+
+    Names that are imported from a package may be modules of it, so they are given too, as `package.name`. So is ours that a
+    string names, `module` or `module:attribute`, since tables import by such names when first needed.
+    """
     for node in ast.iter_child_nodes(tree):
         if at_load and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -86,6 +103,9 @@ def imports(tree: ast.AST, *, at_load: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif not at_load and isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (match[1] for match in [NAMED.fullmatch(node.value)] if match and match[1] in names())
         yield from imports(node, at_load=at_load)
 
 
@@ -101,7 +121,7 @@ def test_layers_import_only_what_they_may() -> None:
         for module in modules()
         if module.layer
         for name in imports(module.tree)
-        if name.startswith("dlm.") and name.split(".")[1] not in MAY_IMPORT[module.layer] | {module.layer}
+        if name.startswith("dlm.") and name.split(".")[1] not in MAY_IMPORT[module.layer] | {module.layer, "__version__"}
     ]
     assert wrong == []
 
@@ -114,8 +134,7 @@ def test_nobody_imports_the_composition_root_but_the_entry_point() -> None:
 
 def test_there_are_no_cycles() -> None:
     """What is imported when a module loads forms no circle."""
-    names = {module.name for module in modules()}
-    edges = {module.name: {name for name in imports(module.tree, at_load=True) if name in names} for module in modules()}
+    edges = {module.name: names().intersection(imports(module.tree, at_load=True)) - {module.name} for module in modules()}
     state: dict[str, bool] = {}
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
@@ -126,7 +145,7 @@ def test_there_are_no_cycles() -> None:
                 visit(other, (*trail, name))
             state[name] = True
 
-    for name in sorted(names):
+    for name in sorted(edges):
         visit(name, ())
 
 
@@ -152,18 +171,20 @@ def test_a_foreign_library_stays_behind_its_seam(library: str) -> None:
 
 def test_the_young_interface_of_pycurl_is_behind_one_file() -> None:
     """`AsyncCurlMulti` may change; then one file does."""
-    users = [module.path for module in modules() if "AsyncCurlMulti" in {*attributes(module.tree)}]
+    users = [module.path for module in modules() if "AsyncCurlMulti" in words(module.tree)]
     assert users == ["dlm/protocols/curl/multi.py"]
 
 
-def attributes(tree: ast.AST) -> Iterator[str]:
-    """Every attribute that is read."""
-    return (node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+def words(tree: ast.AST) -> set[str]:
+    """Every name that is read, as a variable, as an attribute, or from a module."""
+    read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    read |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return read | {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
 def test_names_say_what_a_module_is() -> None:
-    """No drawer for what has no place."""
-    assert [module.path for module in modules() if Path(module.path).stem in BANNED_NAMES] == []
+    """No drawer for what has no place, be it a file or a folder."""
+    assert [module.path for module in modules() if BANNED_NAMES.intersection(module.name.split("."))] == []
 
 
 def test_there_is_no_mutable_global_state() -> None:
@@ -172,40 +193,64 @@ def test_there_is_no_mutable_global_state() -> None:
 
 
 def test_broad_excepts_stand_only_where_a_unit_of_work_ends() -> None:
-    """`except Exception` is counted, file by file."""
+    """`except Exception` and broader ones that end an error are counted, file by file. There are four at most."""
+    assert sum(BROAD_EXCEPTS.values()) <= 4
     counts: dict[str, int] = {}
     for module in modules():
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception"):
+            if isinstance(node, ast.ExceptHandler) and is_broad(node):
                 counts[module.path] = counts.get(module.path, 0) + 1
     assert counts == BROAD_EXCEPTS
 
 
+def is_broad(handler: ast.ExceptHandler) -> bool:
+    """Whether it takes every error. One that takes `BaseException` to tidy up, and raises it again, does not count."""
+    if handler.type is None:
+        return True
+    caught = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
+    last = handler.body[-1]
+    passes_on = isinstance(last, ast.Raise) and last.exc is None
+    return "Exception" in caught or ("BaseException" in caught and not passes_on)
+
+
 def test_files_stay_readable() -> None:
-    """A file that grows past this hides a second thing."""
-    assert {module.path: module.lines for module in modules() if module.lines > LARGEST_FILE and module.path != ONE_PAGE} == {}
+    """A file that grows past this hides a second thing; the exceptions have a bound of their own."""
+    limits = {module.path: LARGER_FILES.get(module.path, LARGEST_FILE) for module in modules()}
+    assert {module.path: module.lines for module in modules() if module.lines > limits[module.path]} == {}
+    assert set(LARGER_FILES) <= set(limits), "an exception for a file that is gone"
 
 
 def test_functions_stay_on_a_screen() -> None:
-    """A function that grows past this hides a second thing."""
+    """A function that grows past this hides a second thing. The test writes the list of those that come near it."""
     long = {}
     for module in modules():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
                 length = node.end_lineno - node.lineno + 1
-                if length > LONGEST_FUNCTION:
+                if length > TELLING_LENGTH:
                     long[f"{module.path}:{node.name}"] = length
-    assert long == {}
+    sys.stdout.write("".join(f"{name}: {length} lines\n" for name, length in long.items()))
+    assert {name: length for name, length in long.items() if length > LONGEST_FUNCTION} == {}
 
 
 def test_classes_stay_narrow() -> None:
-    """A class with more public methods than this is two."""
-    wide = {}
-    for module in modules():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.ClassDef):
-                methods = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
-                public = [each for each in methods if not each.name.startswith("_")]
-                if len(public) > WIDEST_CLASS:
-                    wide[f"{module.path}:{node.name}"] = len(public)
-    assert wide == {}
+    """A class with more public methods than this is two; what implements the Repository may have as many as the port."""
+    classes = {
+        f"{module.path}:{node.name}": public_methods(node)
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    port = classes["dlm/ports.py:Repository"]
+    assert {
+        name: len(methods)
+        for name, methods in classes.items()
+        if len(methods) > (len(port) if port <= methods else WIDEST_CLASS)
+    } == {}
+
+
+def public_methods(node: ast.ClassDef) -> frozenset[str]:
+    """The names of its public methods. Class methods do not count: they are further ways to make one."""
+    methods = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    made = [each for each in methods if any(ast.unparse(mark) == "classmethod" for mark in each.decorator_list)]
+    return frozenset(each.name for each in methods if not each.name.startswith("_") and each not in made)
