@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import selectors
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from dlm.model.download import Checkpoint, Download, DownloadSpec, new_id
-from dlm.model.message import Checkpointed, Commitment, Completing, Progressed, Resolved, Start
+from dlm.model.message import Checkpointed, Commitment, Completing, ConnectionEnded, News, Progressed, Resolved, Start
+
+T = TypeVar("T")
 
 
 class TurningClock:
@@ -44,7 +49,7 @@ class RememberingReporter:
 
     def __init__(self) -> None:
         self.commitments: list[Commitment] = []
-        self.news: list[Progressed] = []
+        self.news: list[News] = []
         self.durable: Checkpoint | None = None
 
     async def commit(self, message: Commitment) -> None:
@@ -54,9 +59,19 @@ class RememberingReporter:
         if isinstance(message, Resolved | Checkpointed | Completing):
             self.durable = message.checkpoint
 
-    def post(self, message: Progressed) -> None:
+    def post(self, message: News) -> None:
         """See `ports.Reporter`."""
         self.news.append(message)
+
+    @property
+    def samples(self) -> list[Progressed]:
+        """The samples, in order."""
+        return [each for each in self.news if isinstance(each, Progressed)]
+
+    @property
+    def ended(self) -> list[ConnectionEnded]:
+        """The connections that are over, in order."""
+        return [each for each in self.news if isinstance(each, ConnectionEnded)]
 
 
 def some_bytes(size: int, seed: int = 1) -> bytes:
@@ -67,3 +82,43 @@ def some_bytes(size: int, seed: int = 1) -> bytes:
 def start_of(spec: DownloadSpec, checkpoint: Checkpoint | None = None) -> Start:
     """A Start for a fresh download of `spec`."""
     return Start(Download(id=new_id(), spec=spec, added=0.0), checkpoint)
+
+
+class VirtualClock:
+    """The time of a virtual event loop (`in_virtual_time`)."""
+
+    def wall(self) -> float:
+        """See `ports.Clock`."""
+        return asyncio.get_running_loop().time()
+
+    def monotonic(self) -> float:
+        """See `ports.Clock`."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `ports.Clock`."""
+        await asyncio.sleep(seconds)
+
+
+class _Impatient(selectors.SelectSelector):
+    """Does not wait: what would have been waited for has passed."""
+
+    passed = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready:
+            self.passed += timeout or 0.0
+        return ready
+
+
+def in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on an event loop on which hours pass in no time, and nothing takes any."""
+    selector = _Impatient()
+
+    class Loop(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return selector.passed
+
+    with asyncio.Runner(loop_factory=lambda: Loop(selector)) as runner:
+        return runner.run(work)

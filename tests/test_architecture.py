@@ -24,8 +24,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # Adapters may ask the policy: a redirect has to be judged between two requests, inside the adapter.
     "protocols": frozenset({"ports", "policy", "model"}),
     "storage": frozenset({"ports", "model"}),
-    "cli": frozenset({"ports", "model"}),
-    "app": frozenset({"clock", "model", "policy", "ports", "protocols", "service", "storage", "transfer"}),
+    "system": frozenset({"ports", "model"}),
+    # A pool names the program that it starts; nothing of it is imported.
+    "workers": frozenset({"child", "ports", "policy", "model"}),
+    "intake": frozenset({"model"}),
+    "observing": frozenset({"ports", "model"}),
+    "cli": frozenset({"intake", "ports", "model"}),
+    "app": frozenset(
+        {"clock", "model", "observing", "policy", "ports", "protocols", "service", "storage", "system", "transfer", "workers"}
+    ),
+    "child": frozenset({"clock", "policy", "protocols", "storage", "transfer", "workers"}),
     "__main__": frozenset({"app", "cli", "model", "ports"}),
 }
 """Beside these every layer may import itself, and `dlm` for its version."""
@@ -34,16 +42,16 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "pycurl": ("dlm/protocols/curl/",),
     "sqlite3": ("dlm/storage/",),
     "click": ("dlm/cli/",),
+    "opentelemetry": ("dlm/observing/",),
 }
 NAMED = re.compile(r"(dlm(?:\.\w+)+)(?::\w+)?")
-PURE = ("dlm/model/", "dlm/policy/")
+PURE = ("dlm/model/", "dlm/policy/", "dlm/intake/")
 IMPURE = frozenset({"asyncio", "time", "socket", "subprocess", "threading", "random", "sqlite3", "pycurl", "click"})
 BANNED_NAMES = frozenset({"utils", "helpers", "common", "misc", "manager", "handler", "processor", "info", "data"})
-BROAD_EXCEPTS = {"dlm/protocols/curl/exchange.py": 1, "dlm/service/downloads.py": 1}
+BROAD_EXCEPTS = {"dlm/protocols/curl/exchange.py": 1, "dlm/service/carrier.py": 1, "dlm/storage/state_thread.py": 1}
 LARGEST_FILE = 300
 LARGER_FILES = {
-    "dlm/ports.py": 360,  # every seam on one page
-    "dlm/model/settings.py": 310,  # one schema, and all that reads it
+    "dlm/ports.py": 560,  # every seam on one page
 }
 LONGEST_FUNCTION = 60
 TELLING_LENGTH = 40
@@ -150,7 +158,7 @@ def test_there_are_no_cycles() -> None:
 
 
 def test_decisions_are_pure() -> None:
-    """Model and policy know no clock, no loop, no thread, no socket, no dice."""
+    """Model, policy and intake know no clock, no loop, no thread, no socket, no dice."""
     wrong = [
         f"{module.path} imports {name}"
         for module in modules()
@@ -234,18 +242,18 @@ def test_functions_stay_on_a_screen() -> None:
 
 
 def test_classes_stay_narrow() -> None:
-    """A class with more public methods than this is two; what implements the Repository may have as many as the port."""
+    """A class with more public methods than this is two; a Repository and the Downloads may have as many as their ports."""
     classes = {
         f"{module.path}:{node.name}": public_methods(node)
         for module in modules()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ClassDef)
     }
-    port = classes["dlm/ports.py:Repository"]
+    ports = [classes["dlm/ports.py:Repository"], classes["dlm/ports.py:Downloads"]]
     assert {
         name: len(methods)
         for name, methods in classes.items()
-        if len(methods) > (len(port) if port <= methods else WIDEST_CLASS)
+        if len(methods) > max([WIDEST_CLASS, *(len(port) for port in ports if port <= methods)])
     } == {}
 
 

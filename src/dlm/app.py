@@ -2,49 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
+from typing import TYPE_CHECKING
 
 from dlm.clock import SystemClock
 from dlm.model.download import DownloadSpec
+from dlm.model.queue import Finding
 from dlm.model.settings import Settings
 from dlm.policy.naming import numbered
-from dlm.ports import Downloads, Store
+from dlm.ports import Clock, Downloads, Store, Worker
 from dlm.protocols.registry import Registry
+from dlm.service.bus import EventBus
 from dlm.service.downloads import LocalDownloads
+from dlm.service.means import Means, Rules
 from dlm.storage.files import DiskStore
 from dlm.storage.owners import is_alive, this_process
 from dlm.storage.pipe import PipeStore
-from dlm.storage.repository import SqliteRepository
+from dlm.storage.repository import SqliteState
+from dlm.system.control import SocketControl
+from dlm.system.network import SystemNetwork, needs_network
 from dlm.transfer.life import InlineWorker
+from dlm.transfer.limits import Limiter
 from dlm.transfer.work import Tools
+
+if TYPE_CHECKING:
+    from dlm.model.event import Event
+    from dlm.observing.journal import Journal
+    from dlm.observing.tracing import Tracing
 
 
 @asynccontextmanager
 async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
     """The Downloads of this process, on the database that `settings` name. Everything is released at the end."""
     clock = SystemClock()
-    disk = DiskStore(numbered)
+    rules = _rules(settings)
     registry = Registry(clock)
+    inline = InlineWorker(transfer_tools(registry, clock))
+    owner = this_process()
+    control = SocketControl(settings.state, owner, is_alive)
+    tell, end_telling = _observers(settings)
+    state = await SqliteState.open(settings.state)
+    means = Means(
+        repository=state.repository,
+        queue=state.queue,
+        sources=registry,
+        worker=inline,
+        pool=_pool(settings, inline, clock),
+        store=DiskStore(numbered),
+        clock=clock,
+        control=control,
+        network=SystemNetwork(clock),
+        random=Random(),
+        owner=owner,
+        is_alive=is_alive,
+        needs_network=needs_network,
+        rules=rules,
+        bus=EventBus(tell),
+    )
+    downloads = LocalDownloads(means, lambda: _examine(settings))
+    try:
+        yield downloads
+    finally:
+        await downloads.close()
+        await registry.close()
+        await state.close()
+        end_telling()
 
-    pipe = PipeStore()
+
+def transfer_tools(registry: Registry, clock: Clock) -> Tools:
+    """What a transfer works with, in this process or in a child."""
+    disk, pipe = DiskStore(numbered), PipeStore()
 
     def store_for(spec: DownloadSpec) -> Store:
         return pipe if spec.streams_out else disk
 
-    repository = await SqliteRepository.open(settings.state)
-    downloads = LocalDownloads(
-        repository=repository,
-        sources=registry,
-        worker=InlineWorker(Tools(registry, store_for, clock, Random())),
-        store=disk,
-        clock=clock,
-        owner=this_process(),
-        is_alive=is_alive,
+    return Tools(registry, store_for, clock, Random(), Limiter(clock))
+
+
+def _rules(settings: Settings) -> Rules:
+    from dlm.policy.windows import parse
+    from dlm.policy.zone import zone_of
+
+    return Rules(
+        jobs=settings.jobs,
+        per_host=settings.per_host,
+        rate=settings.limit_total,
+        timetable=parse(settings.windows or ""),
+        zone=zone_of(settings.timezone),
     )
-    try:
-        yield downloads
-    finally:
-        await registry.close()
-        await downloads.close()
+
+
+def _pool(settings: Settings, inline: Worker, clock: Clock) -> Worker:
+    """What carries the queue: child processes, unless the user wants none."""
+    if settings.workers == 0:
+        return inline
+    from dlm.workers.pool import WorkerPool
+
+    return WorkerPool(most=settings.workers or len(os.sched_getaffinity(0)), clock=clock)
+
+
+def _observers(settings: Settings) -> tuple[Callable[[Event], None], Callable[[], None]]:
+    """Who hears of every event beside those who ask for them, and how they are released."""
+    observers: list[Journal | Tracing] = []
+    if settings.log_file is not None:
+        from dlm.observing.journal import Journal
+
+        path = None if settings.log_file == "-" else settings.log_file
+        observers.append(Journal.open(path, settings.log_format))
+    if any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ):
+        from dlm.observing.tracing import open_tracing
+
+        tracing = open_tracing(os.environ, warn=lambda sentence: print(f"dlm: {sentence}", file=sys.stderr))  # noqa: T201
+        observers += [tracing] if tracing is not None else []
+
+    def tell(event: Event) -> None:
+        for observer in observers:
+            observer.write(event)
+
+    def close() -> None:
+        for observer in observers:
+            observer.close()
+
+    return tell, close
+
+
+def _examine(settings: Settings) -> Sequence[Finding]:
+    """Whether everything that dlm relies on is in order."""
+    from dlm.protocols.curl.features import check_curl
+    from dlm.storage.checkup import check_database
+    from dlm.system.probes import examine, machine_probes
+
+    owner = this_process()
+    control = SocketControl(settings.state, owner, is_alive)
+    network = SystemNetwork(SystemClock())
+    return examine(
+        {
+            "database": lambda: check_database(settings.state, is_alive),
+            **machine_probes(settings.state, settings.directory, control.try_out, network.is_up),
+            "libcurl": check_curl,
+        }
+    )

@@ -6,15 +6,32 @@ the contract that the suites in `tests/contracts` hold every implementation to.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
 from dlm.model.event import Event, Transition
-from dlm.model.message import Commitment, Progressed, Start
-from dlm.model.phase import Cause, Intent, Phase
+from dlm.model.message import Commitment, News, Progressed, Start
+from dlm.model.phase import Cause, Intent, Order, Phase
+from dlm.model.queue import (
+    Added,
+    AddRequest,
+    Candidate,
+    Change,
+    Explanation,
+    Finding,
+    Ordered,
+    Question,
+    Rates,
+    Roused,
+    Selection,
+    Standing,
+    Stats,
+    Trial,
+)
+from dlm.model.rank import Lane
 from dlm.model.resource import Mirror, Resource, Verified
 from dlm.model.span import Span
 
@@ -184,18 +201,64 @@ class Reporter(Protocol):
     async def commit(self, message: Commitment) -> None:
         """Return when the message is durable. Raises `Conflict` when the download is no longer this worker's."""
 
-    def post(self, message: Progressed) -> None:
+    def post(self, message: News) -> None:
         """Pass news on. Never blocks, never raises; may be coalesced."""
 
 
 class Worker(Protocol):
-    """What carries one download through: inline here, or in a child process."""
+    """What carries downloads through: inline here, or in child processes."""
 
     async def carry(self, start: Start, reporter: Reporter) -> None:
         """From the address to the published file. Raises the `DlmError` that ended it.
 
-        Cancelling it stops cleanly: what has come is checkpointed, nothing is written afterwards.
+        Cancelling it stops cleanly: what has come is checkpointed, nothing is written afterwards. Raises `WorkerLost`
+        when the process that carried it has died.
         """
+
+    def limit(self, rates: Rates, downloads: Mapping[DownloadId, int | None]) -> None:
+        """Keep to these rates from now on, all together and by host; and to those of the downloads that are named.
+
+        Others keep the rate that their spec names.
+        """
+
+    @property
+    def carriers(self) -> int:
+        """Processes at work."""
+
+    async def close(self) -> None:
+        """Release all processes and connections. Idempotent."""
+
+
+class Control(Protocol):
+    """The other dlm processes on the same database, and how they reach this one. Nothing durable goes through it."""
+
+    async def open(self, answer: Callable[[Question], AsyncIterator[bytes]], nudged: Callable[[], None]) -> None:
+        """Listen from now on: `nudged` is called when another has changed the database. Idempotent."""
+
+    def nudge(self) -> None:
+        """Tell the others that the database has changed. Never blocks, never raises; many in a row are coalesced."""
+
+    async def ask(self, owner: str, question: Question) -> list[bytes]:
+        """The answer of the process that `owner` names; nothing when it is gone or silent for 1 s."""
+
+    async def present(self) -> list[str]:
+        """The owners' names of the other processes that listen now."""
+
+    def follow(self, question: Question) -> AsyncIterator[bytes]:
+        """Lines of all processes that listen now or later, until it is closed."""
+
+    async def close(self) -> None:
+        """Deliver the last nudge, and listen no more. Idempotent."""
+
+
+class Network(Protocol):
+    """Whether this machine has a network at all."""
+
+    def is_up(self) -> bool:
+        """Whether anything but this machine itself can be reached. Cheap."""
+
+    async def wait_change(self) -> None:
+        """Return when that may have changed."""
 
 
 # --- state is kept ----------------------------------------------------------------------------------------------------
@@ -207,25 +270,37 @@ class DownloadQuery:
 
     phases: frozenset[Phase] | None = None
     directory: str | None = None
+    group: str | None = None
+    text: str | None = None
+    """What the name or the address contains, whatever the case."""
     before: DownloadId | None = None
     limit: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class HostPolicy:
-    """What a host tolerated, and when that was learned (seconds since the epoch)."""
+    """What a host tolerated, and when that was learned (seconds since the epoch).
+
+    `connections` is `None` when no limit was met. Until `busy_until` the host wants to be left in peace.
+    """
 
     host: str
-    connections: int
+    connections: int | None
     ranges: bool
     learned: float
+    version: str | None = None
+    busy_until: float | None = None
 
 
 class Repository(Protocol):
-    """Durable state. One call is one transaction: when it has returned, it survives a power cut."""
+    """Downloads and their stories, durable. One call is one transaction: when it has returned, it survives a power cut."""
 
-    async def add(self, downloads: Sequence[Download]) -> None:
-        """Record new downloads, all or none. Raises `Conflict` when an id exists."""
+    async def add(self, downloads: Sequence[Download], *, unless_known: bool = False) -> list[Download]:
+        """Record new downloads, all or none, in order. Raises `Conflict` when an id exists.
+
+        With `unless_known` an unfinished download of the same first URI, directory, output and range takes the place
+        of one that would repeat it, in the database and in the answer.
+        """
 
     async def get(self, id: DownloadId) -> Download:
         """Raises `DownloadNotFound`."""
@@ -239,11 +314,11 @@ class Repository(Protocol):
     async def same(self, uri: str, directory: str, output: str | None) -> list[Download]:
         """Downloads whose first URI, directory and output are these, newest first."""
 
-    async def claim(self, id: DownloadId, owner: str, now: float, lease: float) -> Download:
-        """Make it SCHEDULED for `owner` until `now + lease`, atomically.
+    async def claim(self, ids: Sequence[DownloadId], owner: str, now: float, lease: float) -> list[tuple[Download, Transition]]:
+        """Make them SCHEDULED for `owner` until `now + lease`, and give those of which that was possible, in order.
 
-        A download whose owner's lease has run out is yielded first. Raises `Conflict` when another owner holds it, or
-        when its phase is neither PENDING nor left behind by a dead owner.
+        Not possible: what another owner holds by a live lease (one that has run out is yielded first), what does not
+        exist, what is in another phase than PENDING, and what the user wants paused or cancelled.
         """
 
     async def renew(self, owner: str, until: float) -> None:
@@ -260,11 +335,23 @@ class Repository(Protocol):
         path: str | None = None,
         verified: Verified | None = None,
         fault: Fault | None = None,
+        due: float | None = None,
+        attempts: int | None = None,
     ) -> tuple[Download, Transition]:
         """Move the phase by the table and append the event, with the facts given.
 
-        A phase outside `CLAIMED_PHASES` drops owner and lease. RETRIED clears path, verification and fault. With
-        `owner`, raises `Conflict` when the lease is not that owner's any more. Raises `IllegalTransition`.
+        A phase outside `CLAIMED_PHASES` drops owner and lease; one other than WAITING drops `due`. RETRIED clears path,
+        verification, fault and attempts; RESUMED and PUBLISHED clear fault and attempts. RESUMED and RETRIED set the
+        intent to RUN. Becoming PENDING sets `ready`, and the lane: INTERACTIVE by RESUMED and RETRIED, RETURNING by
+        PREEMPTED and YIELDED, RETRY by DUE after an attempt; but the lane NOW stays, except by RESUMED and RETRIED.
+        With `owner`, raises `Conflict` when the lease is not that owner's any more. Raises `IllegalTransition`.
+        """
+
+    async def amend(self, id: DownloadId, change: Change, now: float) -> Download:
+        """Apply an edit. Raises `InvalidRequest` for fields that make no sense, and `Conflict` while an owner holds it.
+
+        The rate limit, the number of retries and the priority may change at any time. `start_at` in the future moves a
+        pending or waiting download to WAITING until then (DEFERRED).
         """
 
     async def respecify(self, id: DownloadId, spec: DownloadSpec) -> Download:
@@ -288,14 +375,71 @@ class Repository(Protocol):
     async def story(self, id: DownloadId) -> list[Transition]:
         """Its transitions, oldest first."""
 
-    async def host_policy(self, host: str) -> HostPolicy | None:
-        """What was learned about `host` (`name:port`)."""
-
-    async def learn(self, policy: HostPolicy) -> None:
-        """Replace what is known about its host."""
+    async def events_since(self, seq: int, limit: int) -> list[Transition]:
+        """Transitions of all downloads with a greater `seq`, oldest first."""
 
     async def close(self) -> None:
         """Release it. Idempotent."""
+
+
+class Queue(Protocol):
+    """The same database as the scheduler sees it. One call is one transaction. Nothing here loads the whole queue."""
+
+    async def candidates(self, each: int, most: int) -> list[Candidate]:
+        """Pending downloads that may be admitted: of every host and group the first `each` by lane, priority, position
+        (none goes last) and age, and the one that has been ready longest; of `most` hosts and groups at most.
+
+        Left out: what the user wants paused or cancelled, and what streams to standard output.
+        """
+
+    async def rouse(self, now: float, *, online: bool) -> Roused:
+        """Make everything PENDING whose `due` has come, and with `online` what waits for the network."""
+
+    async def held(self, owner: str) -> list[Download]:
+        """What `owner` holds."""
+
+    async def owners(self) -> list[str]:
+        """Everybody who holds something, dead or alive."""
+
+    async def abandon(self, owner: str, now: float, detail: str) -> list[tuple[Download, Transition]]:
+        """Yield everything that `owner` holds, then follow the intent: what was to be paused or cancelled is."""
+
+    async def order(self, ids: Sequence[DownloadId], order: Order, now: float, *, lane: Lane | None = None) -> list[Ordered]:
+        """Answer an order by the table `ANSWERS`, for each of the downloads, in one transaction.
+
+        RESUME and RETRY put what is or becomes pending in the `lane`, INTERACTIVE unless said otherwise. Refused is
+        what the table does not have, in a sentence; an id that is gone is left out.
+        """
+
+    async def select(self, selection: Selection) -> list[DownloadId]:
+        """The ids that it means, in the order of the references or of addition. Raises `DownloadNotFound`."""
+
+    async def move(self, id: DownloadId, position: int) -> Standing:
+        """Put a pending download at this place (from 1; behind the end is the end), by giving positions to those ahead.
+
+        It takes the lane and priority of its new neighbours. Raises `Conflict` unless it is pending.
+        """
+
+    async def standing(self, id: DownloadId) -> Standing | None:
+        """Where a pending download stands, `None` for any other."""
+
+    async def counts(self) -> dict[Phase, int]:
+        """How many downloads stand in each phase; phases without any are left out."""
+
+    async def rates(self) -> Rates:
+        """The limits that users have set for all dlm processes on this database."""
+
+    async def set_rate(self, host: str | None, rate: int | None) -> Rates:
+        """Set or lift the limit of a host, or of all together, and give the limits that hold now."""
+
+    async def host_policy(self, host: str) -> HostPolicy | None:
+        """What was learned about `host` (`name:port`)."""
+
+    async def host_policies(self, hosts: Sequence[str]) -> dict[str, HostPolicy]:
+        """What was learned about these hosts; unknown ones are left out."""
+
+    async def learn(self, policy: HostPolicy) -> None:
+        """Replace what is known about its host."""
 
 
 # --- users ask --------------------------------------------------------------------------------------------------------
@@ -328,20 +472,69 @@ class Downloads(Protocol):
         Cancelling it stops cleanly: every checkpoint is written, every download left as one that can be resumed.
         """
 
+    async def add(self, requests: Sequence[AddRequest]) -> list[Added]:
+        """Queue these, all or none. Raises `InvalidRequest` for the first that cannot be carried out as it is written."""
+
+    async def run(self, *, stay: bool) -> None:
+        """Work the queue here until nothing is pending, waiting or running any more; with `stay` until cancelled.
+
+        Cancelling it stops cleanly, and gives everything back to the queue.
+        """
+
     async def list(self, query: DownloadQuery) -> list[Download]:
         """Downloads as they stand."""
 
     async def show(self, reference: str) -> Story:
         """One download; `reference` is any unique prefix of its id."""
 
-    async def remove(self, reference: str, *, delete_files: bool) -> Download:
-        """Forget it. The partial file goes with it; a finished file only with `delete_files`."""
+    async def order(self, order: Order, selection: Selection, *, lane: Lane | None = None) -> Sequence[Ordered]:
+        """Pause, resume, retry or cancel. What another process carries is reached there within a second."""
+
+    async def remove(self, selection: Selection, *, delete_files: bool) -> Sequence[Ordered]:
+        """Forget them. Partial files go with them; finished files only with `delete_files`. What runs is cancelled first."""
+
+    async def move(self, reference: str, position: int) -> Standing:
+        """Put a pending download at this place of the queue (from 1)."""
+
+    async def standing(self, reference: str) -> Standing | None:
+        """Where a pending download stands in the queue, `None` for any other."""
+
+    async def edit(self, reference: str, change: Change) -> Download:
+        """Change what was asked for. Rate, retries and priority change while it runs; the rest while it does not."""
+
+    async def preview(self, spec: DownloadSpec) -> Resource:
+        """What the address turns out to be, with the name that the file would get. Nothing is added or written."""
+
+    async def limits(self) -> Rates:
+        """The limits that were set for the queue."""
+
+    async def limit(self, rate: int | None, *, host: str | None = None) -> Rates:
+        """Limit a host (`name:port`), or all together, in every process at once; `None` lifts the limit."""
+
+    async def explain(self, reference: str) -> Explanation:
+        """What binds a download now, from measured samples."""
+
+    def bench(self, spec: DownloadSpec, counts: Sequence[int], seconds: float) -> AsyncIterator[Trial]:
+        """Measure what so many connections bring, each for `seconds` at most, and remember the best for the host."""
+
+    async def samples(self) -> Mapping[DownloadId, Progressed]:
+        """The latest sample of everything that moves, here and in the other processes on this database."""
 
     async def verify(self, reference: str) -> Verified:
         """Read a finished file again. Raises `DigestMismatch`, or `StorageError` when it is not there."""
 
-    def events(self) -> AsyncIterator[Event]:
-        """What happens from now on, until `close`."""
+    async def stats(self) -> Stats:
+        """The queue in numbers."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """Whether everything that dlm relies on is in order here."""
+
+    def events(self, since: int | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
+        """What happens from now on in this process, until `close`.
+
+        With `since`, first the transitions recorded after that `seq` (none, when it is negative), then what happens in any
+        process; without `follow` it ends before that.
+        """
 
     async def close(self) -> None:
         """Release everything. Idempotent."""

@@ -8,10 +8,15 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
+    "tests.contracts.control",
     "tests.contracts.outlets",
+    "tests.contracts.queue",
+    "tests.contracts.queue_line",
     "tests.contracts.repository",
+    "tests.contracts.repository_edits",
     "tests.contracts.repository_life",
     "tests.contracts.sink",
     "tests.contracts.source",
     "tests.contracts.source_faults",
+    "tests.contracts.worker",
 )

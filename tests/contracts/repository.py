@@ -6,22 +6,39 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place, new_id
 from dlm.model.error import Conflict, DownloadNotFound
 from dlm.model.phase import Cause, Intent, Phase
+from dlm.model.queue import Change
+from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator, Verification, Verified
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, HostPolicy, Repository
+from dlm.ports import DownloadQuery, Queue, Repository
 
 Scenario = Callable[[Repository], Awaitable[None]]
 Play = Callable[[Scenario], None]
 
 FAULT = Fault("NotFound", "https://h/f is not there", 3)
 VERIFIED = Verified(Verification.VERIFIED, "sha-256")
+
+
+class State(Protocol):
+    """One set of records, as a Repository and as a Queue."""
+
+    @property
+    def repository(self) -> Repository:
+        """The Repository."""
+
+    @property
+    def queue(self) -> Queue:
+        """The Queue."""
+
+    async def close(self) -> None:
+        """Release it."""
 
 
 class Wall:
@@ -53,10 +70,16 @@ async def causes(repository: Repository, id: DownloadId) -> list[Cause]:
     return [transition.cause for transition in await repository.story(id)]
 
 
-class RepositorySuite:
-    """A subclass says in `open` how the Repository is made."""
+async def claim(repository: Repository, id: DownloadId, owner: str, now: float, lease: float) -> Download | None:
+    """The download, if it could be claimed."""
+    gained = await repository.claim([id], owner, now, lease)
+    return gained[0][0] if gained else None
 
-    async def open(self, directory: Path, wall: Wall) -> Repository:
+
+class StateSuite:
+    """A subclass says in `open` how the state is made."""
+
+    async def open(self, directory: Path, wall: Wall) -> State:
         raise NotImplementedError
 
     @pytest.fixture
@@ -67,18 +90,18 @@ class RepositorySuite:
     def play(self, tmp_path: Path, wall: Wall) -> Play:
         def play(scenario: Scenario) -> None:
             async def opened() -> None:
-                repository = await self.open(tmp_path, wall)
+                state = await self.open(tmp_path, wall)
                 try:
-                    await scenario(repository)
+                    await scenario(state.repository)
                 finally:
-                    await repository.close()
+                    await state.close()
 
             asyncio.run(opened())
 
         return play
 
 
-class RecordContract(RepositorySuite):
+class RecordContract(StateSuite):
     """What is recorded comes back, and is found."""
 
     def test_what_was_added_comes_back_whole(self, play: Play) -> None:
@@ -107,7 +130,13 @@ class RecordContract(RepositorySuite):
             finished=6.5,
             owner="me",
             lease_until=7.5,
-            group="g",
+            group="g\udcff",
+            lane=Lane.RETRY,
+            priority=Priority.LOW,
+            position=2.5,
+            ready=3.5,
+            due=4.5,
+            attempts=7,
         )
 
         async def scenario(repository: Repository) -> None:
@@ -138,10 +167,10 @@ class RecordContract(RepositorySuite):
         async def scenario(repository: Repository) -> None:
             for command in (
                 repository.get(id),
-                repository.claim(id, "me", 1, 1),
                 repository.advance(id, Cause.STARTED, 1),
                 repository.respecify(id, a_download().spec),
                 repository.intend(id, Intent.RUN),
+                repository.amend(id, Change(priority=Priority.LOW), 1),
                 repository.checkpoint(id, a_checkpoint()),
                 repository.remove(id),
                 repository.find(DownloadQuery(before=id)),
@@ -151,6 +180,7 @@ class RecordContract(RepositorySuite):
             await repository.forget_checkpoint(id)
             assert await repository.checkpoint_of(id) is None
             assert await repository.story(id) == []
+            assert await repository.claim([id], "me", 1, 1) == []
 
         play(scenario)
 
@@ -218,7 +248,7 @@ class RecordContract(RepositorySuite):
 
         async def scenario(repository: Repository) -> None:
             await repository.add([download])
-            await repository.claim(download.id, "me", wall.now, 30.0)
+            await repository.claim([download.id], "me", wall.now, 30.0)
             with pytest.raises(Conflict):
                 await repository.respecify(download.id, spec)
             wall.now += 30.0
@@ -239,19 +269,6 @@ class RecordContract(RepositorySuite):
             for download in known:
                 assert await repository.intend(download.id, Intent.CANCEL) == replace(download, intent=Intent.CANCEL)
                 assert (await repository.get(download.id)).intent is Intent.CANCEL
-
-        play(scenario)
-
-    def test_what_a_host_tolerated_is_replaced_by_what_is_newer(self, play: Play) -> None:
-        """One row a host; an unknown host has none."""
-        old, new = HostPolicy("h:443", 4, True, 1.5), HostPolicy("h:443", 2, False, 2.5)
-
-        async def scenario(repository: Repository) -> None:
-            assert await repository.host_policy("h:443") is None
-            for policy in (old, new):
-                await repository.learn(policy)
-                assert await repository.host_policy("h:443") == policy
-            assert await repository.host_policy("h:80") is None
 
         play(scenario)
 

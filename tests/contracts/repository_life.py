@@ -8,12 +8,13 @@ import pytest
 
 from dlm.model.error import Conflict, IllegalTransition
 from dlm.model.phase import CLAIMED_PHASES, Cause, Phase
+from dlm.model.rank import Lane
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery, Repository
-from tests.contracts.repository import FAULT, VERIFIED, Play, RepositorySuite, Wall, a_checkpoint, a_download, causes
+from tests.contracts.repository import FAULT, VERIFIED, Play, StateSuite, Wall, a_checkpoint, a_download, causes, claim
 
 
-class LifeContract(RepositorySuite):
+class LifeContract(StateSuite):
     """A download is held by one owner at a time, moves by the table, and keeps what was synced."""
 
     def test_a_pending_download_is_claimed_once(self, play: Play) -> None:
@@ -22,11 +23,11 @@ class LifeContract(RepositorySuite):
 
         async def scenario(repository: Repository) -> None:
             await repository.add([pending])
-            claimed = await repository.claim(pending.id, "me", 100.0, 30.0)
+            ((claimed, transition),) = await repository.claim([pending.id], "me", 100.0, 30.0)
             assert claimed == replace(pending, phase=Phase.SCHEDULED, owner="me", lease_until=130.0)
+            assert [transition] == await repository.story(pending.id)
             for owner, now in (("you", 101.0), ("me", 101.0), ("you", 129.9)):
-                with pytest.raises(Conflict):
-                    await repository.claim(pending.id, owner, now, 30.0)
+                assert await repository.claim([pending.id], owner, now, 30.0) == []
             assert await repository.get(pending.id) == claimed
             assert await causes(repository, pending.id) == [Cause.CLAIMED]
 
@@ -39,8 +40,7 @@ class LifeContract(RepositorySuite):
         async def scenario(repository: Repository) -> None:
             await repository.add(resting)
             for download in resting:
-                with pytest.raises(Conflict):
-                    await repository.claim(download.id, "me", 1.0, 1.0)
+                assert await repository.claim([download.id], "me", 1.0, 1.0) == []
                 assert await repository.story(download.id) == []
 
         play(scenario)
@@ -52,8 +52,9 @@ class LifeContract(RepositorySuite):
         async def scenario(repository: Repository) -> None:
             await repository.add(left)
             for download in left:
-                claimed = await repository.claim(download.id, "me", 50.0, 30.0)
-                assert claimed == replace(download, phase=Phase.SCHEDULED, owner="me", lease_until=80.0)
+                claimed = await claim(repository, download.id, "me", 50.0, 30.0)
+                held = replace(download, phase=Phase.SCHEDULED, owner="me", lease_until=80.0)
+                assert claimed == replace(held, lane=Lane.RETURNING, ready=50.0)
                 story = await repository.story(download.id)
                 assert [(each.origin, each.cause) for each in story] == [
                     (download.phase, Cause.YIELDED),
@@ -69,7 +70,7 @@ class LifeContract(RepositorySuite):
         async def scenario(repository: Repository) -> None:
             await repository.add([mine, mine_too, yours])
             for download, owner in ((mine, "me"), (mine_too, "me"), (yours, "you")):
-                await repository.claim(download.id, owner, 0.0, 10.0)
+                await repository.claim([download.id], owner, 0.0, 10.0)
             await repository.renew("me", 99.0)
             leases = [(await repository.get(download.id)).lease_until for download in (mine, mine_too, yours)]
             assert leases == [99.0, 99.0, 10.0]
@@ -82,7 +83,7 @@ class LifeContract(RepositorySuite):
 
         async def scenario(repository: Repository) -> None:
             await repository.add([download])
-            await repository.claim(download.id, "me", 1.0, 30.0)
+            await repository.claim([download.id], "me", 1.0, 30.0)
             for now, cause, phase in (
                 (2.0, Cause.STARTED, Phase.RUNNING),
                 (3.0, Cause.TRANSFERRED, Phase.COMPLETING),
@@ -110,7 +111,7 @@ class LifeContract(RepositorySuite):
                 await repository.advance(download.id, Cause.CLAIMED, 1.0)
             with pytest.raises(Conflict):
                 await repository.advance(download.id, Cause.HALTED, 1.0, owner="me")
-            claimed = await repository.claim(download.id, "me", 1.0, 30.0)
+            claimed = await claim(repository, download.id, "me", 1.0, 30.0)
             with pytest.raises(Conflict):
                 await repository.advance(download.id, Cause.STARTED, 1.0, owner="you")
             with pytest.raises(IllegalTransition):
@@ -173,9 +174,9 @@ class LifeContract(RepositorySuite):
 
         async def scenario(repository: Repository) -> None:
             await repository.add([download])
-            await repository.claim(download.id, "slow", 0.0, 1.0)
+            await repository.claim([download.id], "slow", 0.0, 1.0)
             await repository.checkpoint(download.id, a_checkpoint(Span(0, 5)), owner="slow")
-            await repository.claim(download.id, "next", 2.0, 30.0)
+            await repository.claim([download.id], "next", 2.0, 30.0)
             with pytest.raises(Conflict):
                 await repository.checkpoint(download.id, a_checkpoint(Span(0, 9)), owner="slow")
             assert await repository.checkpoint_of(download.id) == a_checkpoint(Span(0, 5))
@@ -189,7 +190,7 @@ class LifeContract(RepositorySuite):
 
         async def scenario(repository: Repository) -> None:
             await repository.add([download, other])
-            await repository.claim(download.id, "me", wall.now, 30.0)
+            await repository.claim([download.id], "me", wall.now, 30.0)
             await repository.checkpoint(download.id, a_checkpoint(Span(0, 5)))
             with pytest.raises(Conflict):
                 await repository.remove(download.id)

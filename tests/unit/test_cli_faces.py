@@ -12,7 +12,7 @@ import pytest
 
 from dlm.cli.board import Board
 from dlm.cli.digesting import digest_of
-from dlm.cli.faces import Face, LogFace, Volume
+from dlm.cli.faces import FetchFace, LogFace, Volume
 from dlm.cli.json_lines import JsonFace
 from dlm.cli.terminal import TerminalFace, has_colour
 from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
@@ -52,7 +52,7 @@ class Stage:
     def __init__(self, kind: str, volume: Volume = Volume.NORMAL) -> None:
         self.board = Board(1)
         self.stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
-        self.face: Face
+        self.face: FetchFace
         if kind == "log":
             self.face = LogFace(self.board, self.stream, volume)
         elif kind == "json":
@@ -218,6 +218,7 @@ def test_json_is_one_object_a_line() -> None:
         "instantaneous_speed": None,
         "smoothed_speed": None,
         "eta_secs": 9.0,
+        "connections": 0,
     }
     assert warning == {"event": "runtime_warning", "code": "code", "message": "message"}
     assert (failed["detail"], failed["error"]["kind"]) == ("why", "NotFound")

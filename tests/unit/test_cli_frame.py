@@ -265,7 +265,7 @@ def test_progress_of_a_stranger_is_ignored() -> None:
 def test_a_name_is_asked_for_once() -> None:
     """Only of a known download that has none yet."""
     made = board((download(1, name=None), None), (download(2), None))
-    asked = [made.ask_name(DownloadId(f"{number:016x}")) for number in (1, 1, 2, 3)]
+    asked = [made.asks(DownloadId(f"{number:016x}")) for number in (1, 1, 2, 3)]
     assert asked == [True, False, False, False]
 
 

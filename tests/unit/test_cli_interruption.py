@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HELD = Plan(size=1000, steps=4, held_at=500)
 
 SCRIPT = """
-import os, sys, time
+import asyncio, os, sys, time
 from dlm.cli.main import run
 from tests.unit.test_cli_twin import DownloadsTwin, Plan
 
@@ -35,6 +35,11 @@ def on_cancel():
         time.sleep(60)
 plan = Plan(size=1000, steps=4, held_at=500, on_cancel=on_cancel)
 twin.plans = {"https://h/a.bin": plan}
+async def work():
+    twin.keep("https://h/b.bin")
+    os.write(3, b"held")
+    await asyncio.Event().wait()
+twin.working = work
 sys.exit(run(sys.argv[2:], twin.opener()))
 """
 

@@ -18,7 +18,7 @@ from dlm.model.download import Checkpoint, DownloadSpec, Fault, Place
 from dlm.model.error import StateUnusable
 from dlm.model.phase import Phase
 from dlm.model.resource import Mirror, Part, Resource, Validator, Verification, Verified
-from dlm.model.settings import SCHEMA, Settings
+from dlm.model.settings import SCHEMA, Scope, Settings
 from dlm.model.span import Span
 from dlm.ports import Story
 from tests.unit.test_cli_twin import DownloadsTwin, Plan
@@ -93,7 +93,23 @@ def dlm(twin: DownloadsTwin, capsys: pytest.CaptureFixture[str], tmp_path: Path,
         (["get", "--user", "me", "https://h/a"], "--user: there is no password"),
         (["get", "--user", "me:pw", "--bearer", "t", "https://h/a"], "--bearer"),
         (["show"], "missing argument"),
-        (["remove"], "missing argument"),
+        (["remove"], "it is not said which"),
+        (["pause"], "it is not said which"),
+        (["resume", "abc", "--all"], "exclude each other"),
+        (["cancel", "--status", "nope"], "not a status"),
+        (["move", "abc", "0"], "not a place"),
+        (["edit", "abc"], "nothing is to be changed"),
+        (["edit", "abc", "--start-at", "soon"], "not a time"),
+        (["edit", "abc", "--retries", "x"], "--retries: "),
+        (["limit", "fast"], "not a size"),
+        (["limit", "5M", "--host", "::"], "--host: "),
+        (["limit", "5M", "--host", "h", "--download", "abc"], "--host and --download"),
+        (["add"], "no URL was given"),
+        (["add", "-o", "-", "https://h/a"], "cannot stream to standard output"),
+        (["add", "--now", "--paused", "https://h/a"], "--now contradicts"),
+        (["add", "--start-at", "2001-01-01", "https://h/a"], "is over"),
+        (["bench", "--connections", "1,x", "https://h/a"], "1,2,4,8"),
+        (["run", "-q", "-v"], "--quiet and --verbose"),
         (["list", "--status", "nope"], "not a status"),
         (["verify", "absent.bin"], "there is no file 'absent.bin'"),
         (["verify", "abc", "--checksum", "x"], "checksum"),
@@ -135,12 +151,13 @@ def test_every_verb_has_help_for_every_flag(dlm: Runner, verb: str) -> None:
     assert "--json" in ran.out
 
 
-def test_get_has_every_setting(dlm: Runner) -> None:
-    """The schema makes the flags: none is missing in `get`."""
-    ran = dlm("get", "--help")
+def test_every_setting_is_a_flag(dlm: Runner) -> None:
+    """The schema makes the flags: `get` and `add` have all that governs a download, `run` what governs the queue."""
+    get, add, work = (dlm(verb, "--help").out for verb in ("get", "add", "run"))
     for row in SCHEMA.values():
-        assert row.flag in ran.out
-        assert row.short is None or f"{row.short}, {row.flag}" in ran.out
+        flag = f"{row.short}, {row.flag}" if row.short else row.flag
+        assert flag in (work if row.scope is Scope.GLOBAL else get)
+        assert row.scope is Scope.GLOBAL or flag in add
 
 
 def test_the_version_is_told(dlm: Runner) -> None:
@@ -375,8 +392,8 @@ def test_show_tells_the_history(dlm: Runner) -> None:
     assert dlm("get", "-q", "https://h/a").code == 0
     (id,) = dlm.twin.downloads
     steps = [text.partition("  ")[2] for text in dlm("show", id).out.partition("History\n")[2].splitlines()]
-    assert steps[0] == "pending -> scheduled (claimed)"
-    assert steps[-1] == "completing -> completed (published)"
+    assert steps[0] == "queue   pending -> scheduled      it was given a slot"
+    assert steps[-1] == "worker  completing -> completed   the file has its name"
 
 
 def test_show_tells_the_checkpoint(dlm: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def test_the_group_is_light() -> None:
     assert not loaded & {"dlm.ports", "dlm.model.settings"}
 
 
-@pytest.mark.parametrize("verb", ["get", "queue", "verify", "shell"])
+@pytest.mark.parametrize("verb", ["get", "add", "run", "queue", "orders", "change", "explain", "events", "verify", "shell"])
 def test_a_verb_is_light_until_it_runs(verb: str) -> None:
     """Loading a verb, as its help and completions do, loads nothing that only running it needs."""
     assert not imported(f"import dlm.cli.verbs_{verb}") & (HEAVY - {"hashlib"})
@@ -39,5 +39,5 @@ def test_a_verb_is_light_until_it_runs(verb: str) -> None:
 
 def test_a_foreground_run_needs_no_rich() -> None:
     """What draws the bar and writes the JSON loads neither rich nor a database nor a transfer library."""
-    loaded = imported("import dlm.cli.foreground, dlm.cli.terminal, dlm.cli.json_lines")
+    loaded = imported("import dlm.cli.fetching, dlm.cli.working, dlm.cli.foreground, dlm.cli.terminal, dlm.cli.json_lines")
     assert not loaded & {"rich", "tomllib", "sqlite3", "pycurl", "platformdirs"}

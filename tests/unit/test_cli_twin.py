@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
-from dlm.model.error import DownloadNotFound
-from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade, RuntimeWarned, Transition
+from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade, RuntimeWarned
 from dlm.model.message import ConnectionView, Progressed
-from dlm.model.phase import Cause, Phase, advance
+from dlm.model.phase import Cause, Phase
 from dlm.model.resource import Verification, Verified
 from dlm.model.settings import Settings
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery, Downloads, Outcome, Story
+from tests.queue_twin import QueueTwin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +34,18 @@ class Plan:
 
 
 @dataclass(slots=True)
-class DownloadsTwin:
+class DownloadsTwin(QueueTwin):
     """`Downloads` without network, disk and database."""
 
     plans: dict[str, Plan] = field(default_factory=dict)
-    downloads: dict[DownloadId, Download] = field(default_factory=dict)
-    stories: dict[DownloadId, list[Transition]] = field(default_factory=dict)
-    removed: list[tuple[str, bool]] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
     settings: list[Settings] = field(default_factory=list)
     fetched: list[DownloadSpec] = field(default_factory=list)
     jobs: list[int] = field(default_factory=list)
     on_held: Callable[[], None] = lambda: None
     closed: int = 0
-    _queue: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
+    happening: list[Event | None] = field(default_factory=list)
+    """What happens as soon as it is opened; `None` ends the events."""
 
     def opener(self) -> Callable[[Settings], AbstractAsyncContextManager[Downloads]]:
         """What `run` takes: lends this twin, and remembers the settings."""
@@ -56,6 +54,8 @@ class DownloadsTwin:
         async def opened(settings: Settings) -> AsyncIterator[Downloads]:
             self.settings.append(settings)
             self._queue = asyncio.Queue()
+            for event in self.happening:
+                self._queue.put_nowait(event)
             try:
                 yield self
             finally:
@@ -88,8 +88,8 @@ class DownloadsTwin:
                 self.downloads[id], phase=Phase.COMPLETED, name="there.bin", size=plan.size, path=path, verified=sure
             )
             return Outcome(self.downloads[id], already=True)
-        self._move(id, Cause.CLAIMED)
-        self._move(id, Cause.STARTED)
+        self.move_phase(id, Cause.CLAIMED)
+        self.move_phase(id, Cause.STARTED)
         self.downloads[id] = replace(self.downloads[id], name=self.downloads[id].label, size=plan.size)
         if plan.warning:
             self._queue.put_nowait(RuntimeWarned("redirected", plan.warning, id))
@@ -98,15 +98,15 @@ class DownloadsTwin:
                 await self._step(id, plan, plan.size * step // plan.steps)
         except asyncio.CancelledError:
             plan.on_cancel()
-            self._move(id, Cause.HALTED)
+            self.move_phase(id, Cause.HALTED)
             raise
         if plan.fault is not None:
-            self._move(id, Cause.ERRED, fault=plan.fault)
+            self.move_phase(id, Cause.ERRED, fault=plan.fault)
         else:
             directory, name = self.downloads[id].spec.directory, self.downloads[id].name
             sure = Verified(Verification.VERIFIED, "sha-256")
-            self._move(id, Cause.TRANSFERRED, path=f"{directory}/{name}", verified=sure)
-            self._move(id, Cause.PUBLISHED, finished=1_700_000_012.0)
+            self.move_phase(id, Cause.TRANSFERRED, path=f"{directory}/{name}", verified=sure)
+            self.move_phase(id, Cause.PUBLISHED, finished=1_700_000_012.0)
         return Outcome(self.downloads[id])
 
     async def _step(self, id: DownloadId, plan: Plan, downloaded: int) -> None:
@@ -131,40 +131,38 @@ class DownloadsTwin:
         )
         await asyncio.sleep(0)
 
-    def _move(self, id: DownloadId, cause: Cause, **facts: Any) -> None:
-        before = self.downloads[id]
-        self.downloads[id] = after = replace(before, phase=advance(before.phase, cause), **facts)
-        step = Transition(len(self.stories[id]) + 1, id, 1_700_000_000.0, before.phase, after.phase, cause)
-        self.stories[id].append(step)
-        self._queue.put_nowait(PhaseChanged(after, step))
-
     async def list(self, query: DownloadQuery) -> list[Download]:
-        """Newest first, in the phases asked for."""
-        wanted = [each for each in self.downloads.values() if query.phases is None or each.phase in query.phases]
-        return wanted[::-1][: query.limit]
+        """Newest first, by the conditions."""
+        self.let_go()
+        wanted = [
+            each
+            for each in self.downloads.values()
+            if (query.phases is None or each.phase in query.phases)
+            and (query.group is None or each.group == query.group)
+            and (query.text is None or query.text in each.label + each.uri)
+        ]
+        found = wanted[::-1]
+        if query.before is not None:
+            found = found[[each.id for each in found].index(query.before) + 1 :]
+        return found[: query.limit]
 
     async def show(self, reference: str) -> Story:
         """The one download whose id begins so."""
-        matching = [id for id in self.downloads if id.startswith(reference)]
-        if len(matching) != 1:
-            raise DownloadNotFound(f"there is no download '{reference}'")
-        return Story(self.downloads[matching[0]], None, tuple(self.stories[matching[0]]))
-
-    async def remove(self, reference: str, *, delete_files: bool) -> Download:
-        """Forget it, and remember that it was asked."""
-        download = (await self.show(reference)).download
-        del self.downloads[download.id]
-        self.removed.append((download.id, delete_files))
-        return download
+        id = self.identify(reference)
+        return Story(self.downloads[id], None, tuple(self.stories[id]))
 
     async def verify(self, reference: str) -> Verified:
         """Always right; remembers that it was asked."""
         self.verified.append((await self.show(reference)).download.id)
         return Verified(Verification.VERIFIED, "sha-256")
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Everything since it was opened, until it is closed."""
-        while (event := await self._queue.get()) is not None:
+    async def events(self, since: int | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
+        """What was recorded after `since`, then everything that comes, until it is closed."""
+        if since is not None and since >= 0:
+            for event in self.history:
+                if isinstance(event, PhaseChanged) and event.transition.seq > since:
+                    yield event
+        while follow and (event := await self._queue.get()) is not None:  # type: ignore[assignment]  # the mark of the end
             yield event
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlm.model.download import check_uri
+from dlm.model.address import check_uri
 from dlm.model.error import InvalidRequest
 from dlm.protocols.http.address import split_credentials
 

@@ -35,6 +35,7 @@ from dlm.ports import Source
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
 from dlm.storage.memory_files import MemoryStore
 from dlm.transfer.life import InlineWorker
+from dlm.transfer.limits import Limiter
 from dlm.transfer.work import Tools
 from tests.fakes import LoopClock, RememberingReporter, TurningClock, some_bytes, start_of
 
@@ -76,7 +77,9 @@ class Bench:
         """Carry it through; with `cancel_after`, cancel after so many turns of the event loop."""
 
         async def carry() -> None:
-            worker = InlineWorker(Tools(OneSource(self.source), lambda _: self.store, self.clock, Random(1)))
+            worker = InlineWorker(
+                Tools(OneSource(self.source), lambda _: self.store, self.clock, Random(1), Limiter(self.clock))
+            )
             running = asyncio.ensure_future(worker.carry(start_of(spec or self.spec(), checkpoint), self.reporter))
             for _ in range(cancel_after):
                 await asyncio.sleep(0)
@@ -103,7 +106,7 @@ def test_a_file_arrives_whole_and_every_step_is_committed_in_order() -> None:
     bench.run()
     assert bench.finished() == CONTENT
     assert bench.finished("file.bin.part") is None
-    assert [kind for kind in bench.kinds() if kind != "Checkpointed"] == ["Resolved", "Completing", "Published"]
+    assert [kind for kind in bench.kinds() if kind != "Checkpointed"] == ["Resolved", "Observed", "Completing", "Published"]
     completing = next(each for each in bench.reporter.commitments if isinstance(each, Completing))
     assert completing.verified.how is Verification.CONSISTENT
 
@@ -246,7 +249,7 @@ def test_a_busy_server_is_waited_for_as_it_asks() -> None:
     bench.run()
     assert bench.finished() == CONTENT
     assert sum(bench.clock.slept) >= 14
-    assert any(news.note for news in bench.reporter.news)
+    assert any(sample.note for sample in bench.reporter.samples)
 
 
 def test_a_busy_server_that_asks_for_hours_is_not_waited_for() -> None:
@@ -390,7 +393,7 @@ def test_a_crash_after_the_rename_is_recognised() -> None:
     asked = len(bench.file.requests)
     start = start_of(bench.spec(), completing.checkpoint)
     start = replace(start, download=replace(start.download, path=completing.path, verified=completing.verified))
-    worker = InlineWorker(Tools(OneSource(bench.source), lambda _: bench.store, bench.clock, Random(1)))
+    worker = InlineWorker(Tools(OneSource(bench.source), lambda _: bench.store, bench.clock, Random(1), Limiter(bench.clock)))
     reporter = RememberingReporter()
     asyncio.run(worker.carry(start, reporter))
     assert [type(each) for each in reporter.commitments] == [Completing, Published]

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from random import Random
 
 import pytest
 
-from dlm.model.download import DownloadSpec
 from dlm.model.error import (
-    Conflict,
     DigestMismatch,
     DownloadNotFound,
     IntegrityError,
@@ -21,82 +16,18 @@ from dlm.model.error import (
     Unreachable,
     UnsupportedUri,
 )
-from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade
+from dlm.model.event import DownloadAdded, Event, Lagged, PhaseChanged, ProgressMade
 from dlm.model.message import Progressed
 from dlm.model.phase import Phase
+from dlm.model.queue import Selection
 from dlm.model.resource import Digest, Verification
 from dlm.model.span import Span
-from dlm.policy.naming import numbered
-from dlm.ports import DownloadQuery, HostPolicy, Outcome, Source
-from dlm.protocols.memory import Fault, MemoryFile, MemorySource
+from dlm.ports import HostPolicy, Outcome
+from dlm.protocols.memory import Fault
 from dlm.service.bus import EventBus
-from dlm.service.downloads import LEASE, LocalDownloads
-from dlm.storage.memory import MemoryRepository
-from dlm.storage.memory_files import MemoryStore
-from dlm.transfer.life import InlineWorker
-from dlm.transfer.work import Tools
-from tests.fakes import TurningClock, some_bytes
-
-URI = "mem://host/file.bin"
-CONTENT = some_bytes(200_000)
-
-
-class OneScheme:
-    """A registry that serves mem: only."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def pick(self, uri: str) -> Source:
-        """See `ports.Sources`."""
-        if not uri.startswith("mem:"):
-            raise UnsupportedUri(f"{uri} is not served")
-        return self.source
-
-
-class SlowClock(TurningClock):
-    """Lets the renewal of leases sleep for good, so that it does not turn the time."""
-
-    async def sleep(self, seconds: float) -> None:
-        """See `ports.Clock`."""
-        if seconds == LEASE / 3:
-            await asyncio.get_running_loop().create_future()
-        await super().sleep(seconds)
-
-
-class House:
-    """One machine: its files, its database, and as many dlm processes as a test wants."""
-
-    def __init__(self) -> None:
-        self.file = MemoryFile(CONTENT)
-        self.store = MemoryStore(numbered)
-        self.clock = SlowClock()
-        self.repository = MemoryRepository(wall=self.clock.wall)
-        self.alive: set[str] = set()
-
-    def process(self, owner: str = "me") -> LocalDownloads:
-        """A dlm of this name."""
-        self.alive.add(owner)
-        sources = OneScheme(MemorySource({URI: self.file}))
-        return LocalDownloads(
-            repository=self.repository,
-            sources=sources,
-            worker=InlineWorker(Tools(sources, lambda _: self.store, self.clock, Random(1))),
-            store=self.store,
-            clock=self.clock,
-            owner=owner,
-            is_alive=lambda name: name in self.alive,
-        )
-
-
-def spec(**changes: object) -> DownloadSpec:
-    """A spec for the file."""
-    return replace(DownloadSpec(uris=(URI,), directory="/d"), **changes)  # type: ignore[arg-type]
-
-
-def play(story: Callable[[House], Awaitable[None]]) -> None:
-    """Run a story in a fresh house."""
-    asyncio.run(story(House()))  # type: ignore[arg-type]
+from dlm.service.downloads import LocalDownloads
+from tests.fakes import some_bytes
+from tests.house import CONTENT, House, play, seconds, spec
 
 
 async def fetch(process: LocalDownloads, **changes: object) -> Outcome:
@@ -177,15 +108,14 @@ def test_what_a_killed_process_left_is_taken_over_at_once() -> None:
         victim = asyncio.ensure_future(fetch(house.process("victim")))
         while not house.file.requests:
             await asyncio.sleep(0)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await seconds(0.5)
         house.alive.discard("victim")
         done = await fetch(house.process("heir"))
         assert done.download.phase is Phase.COMPLETED
         victim.cancel()
         with pytest.raises(asyncio.CancelledError):
             await victim
-        (still,) = await house.repository.find(DownloadQuery())
+        (still,) = await house.all()
         assert still.phase is Phase.COMPLETED, "the victim's end changes nothing"
 
     play(story)
@@ -202,8 +132,6 @@ def test_what_a_living_process_fetches_is_left_to_it() -> None:
         second = await fetch(house.process("other"))
         assert second.download.fault is not None
         assert "process 42" in second.download.fault.message
-        with pytest.raises(Conflict):
-            await house.process("other").remove(second.download.id, delete_files=True)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -217,12 +145,11 @@ def test_an_interrupted_fetch_is_left_paused() -> None:
     async def story(house: House) -> None:
         house.file.fault = lambda n, _: Fault(50_000) if n == 0 else None
         running = asyncio.ensure_future(fetch(house.process()))
-        for _ in range(100):
-            await asyncio.sleep(0)
+        await seconds(0.5)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        (left,) = await house.repository.find(DownloadQuery())
+        (left,) = await house.all()
         assert (left.phase, left.owner, left.downloaded) == (Phase.PAUSED, None, 50_000)
         done = await fetch(house.process())
         assert done.download.phase is Phase.COMPLETED
@@ -236,7 +163,7 @@ def test_what_cannot_be_served_leaves_no_trace() -> None:
     async def story(house: House) -> None:
         with pytest.raises(UnsupportedUri):
             await house.process().fetch([spec(), spec(uris=("gopher://host/",))], 2)
-        assert await house.repository.find(DownloadQuery()) == []
+        assert await house.all() == []
 
     play(story)
 
@@ -247,16 +174,16 @@ def test_removal_takes_the_partial_file_and_the_finished_one_only_when_asked() -
     async def story(house: House) -> None:
         process = house.process()
         done = await fetch(process)
-        await process.remove(done.download.id[:6], delete_files=False)
+        await process.remove(Selection(references=(done.download.id[:6],)), delete_files=False)
         assert "/d/file.bin" in house.store.files
         del house.store.files["/d/file.bin"]
         again = await fetch(process)
-        await process.remove(again.download.id, delete_files=True)
+        await process.remove(Selection(references=(again.download.id,)), delete_files=True)
         assert house.store.files == {}
         house.file.fault = lambda n, _: Fault(50_000, Unreachable("gone")) if n % 2 == 0 else Fault(0, Unreachable("gone"))
         failed = await fetch(process, retries=0)
         assert list(house.store.files) == ["/d/file.bin.part"]
-        await process.remove(failed.download.id, delete_files=False)
+        await process.remove(Selection(references=(failed.download.id,)), delete_files=False)
         assert house.store.files == {}
         with pytest.raises(DownloadNotFound):
             await process.show(failed.download.id)
@@ -310,7 +237,7 @@ def test_a_host_that_tolerates_little_is_remembered() -> None:
     """What was learned bounds the next download's connections."""
 
     async def story(house: House) -> None:
-        await house.repository.learn(HostPolicy("host:0", 1, True, house.clock.wall()))
+        await house.state.queue.learn(HostPolicy("host:0", 1, True, house.clock.wall()))
         house.file.content = some_bytes(30_000_000)
         house.file.chunk = 65536
         done = await fetch(house.process(), connections=16)
@@ -346,5 +273,20 @@ def test_a_slow_reader_gets_the_newest_sample_of_each_download() -> None:
         bus.close()
         seen = [event.progress.downloaded async for event in events if isinstance(event, ProgressMade)]
         assert seen == [99, 99]
+
+    asyncio.run(story())
+
+
+def test_a_reader_that_falls_behind_is_told_how_much_it_missed() -> None:
+    """It costs nobody anything: what has no room is counted, and said once everything before it has been read."""
+
+    async def story() -> None:
+        bus = EventBus()
+        slow, quick = bus.subscribe(capacity=3), bus.subscribe()
+        for step in range(10):
+            bus.publish(ProgressMade(progress(str(step), step).progress))
+        bus.close()
+        assert [type(event) async for event in quick] == [ProgressMade] * 10
+        assert [type(event) async for event in slow] == [ProgressMade] * 3 + [Lagged]
 
     asyncio.run(story())

@@ -10,14 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlm.model.download import (
-    Checkpoint,
-    Download,
-    DownloadSpec,
-    Place,
-    check_uri,
-    new_id,
-)
+from dlm.model.address import check_uri
+from dlm.model.download import Checkpoint, Download, DownloadSpec, Place, new_id
 from dlm.model.error import InvalidRequest
 from dlm.model.message import Start
 from dlm.model.resource import Mirror, Part, Resource

@@ -16,7 +16,7 @@ KINDS = sorted(
 )
 
 CODES = {
-    "DlmError": 1, "Conflict": 1, "IllegalTransition": 1,
+    "DlmError": 1, "Conflict": 1, "WorkerLost": 1, "IllegalTransition": 1,
     "InvalidRequest": 2, "UnsupportedUri": 2,
     "DownloadNotFound": 3, "NotFound": 3,
     "Denied": 4, "Untrusted": 4,
@@ -28,7 +28,7 @@ CODES = {
 
 VERDICTS = {
     "Unreachable": "retry", "TimedOut": "retry", "Truncated": "retry", "ProtocolViolation": "retry", "ServerFailed": "retry",
-    "ServerBusy": "wait",
+    "WorkerLost": "retry", "ServerBusy": "wait",
     "NotFound": "next_mirror", "Denied": "next_mirror", "Refused": "next_mirror",
     "RangeIgnored": "degrade",
     "ResourceChanged": "restart", "PartLost": "restart",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlm.model.download import Checkpoint, Download, DownloadSpec, Place, check_uri, new_id, redacted, without_credentials
+from dlm.model.address import check_uri, without_credentials
+from dlm.model.download import Checkpoint, Download, DownloadSpec, Place, new_id, redacted
 from dlm.model.error import InvalidRequest
 from dlm.model.message import Start
 from dlm.model.resource import Mirror, Part, Resource

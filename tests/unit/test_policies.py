@@ -1,4 +1,4 @@
-"""The pure decisions of a transfer: stealing, ramp, retry, rate, speed, continuity, host memory."""
+"""The pure decisions of a transfer: stealing, ramp, speed, continuity."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlm.model.download import Checkpoint, Place
-from dlm.model.error import Denied, DlmError, ResourceChanged, ServerBusy, TimedOut, Unreachable
 from dlm.model.resource import Mirror, Part, Resource, Validator, Verification
 from dlm.model.span import Span
 from dlm.policy.continuity import OVERLAP, confidence, may_continue, may_split, overlap_at
-from dlm.policy.host import VALID, host_of, remembered_ceiling
 from dlm.policy.ramp import SETTLE, Ramp
-from dlm.policy.rate import Bucket
-from dlm.policy.retry import LAST_BOUND, PATIENCE, pause_before_retry
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
 from dlm.policy.speed import Speedometer
 from dlm.policy.stealing import ALIGNMENT, LEAST_SHARE, Standing, choose_cut
@@ -147,60 +143,7 @@ def test_a_small_rest_gets_no_more_connections() -> None:
     assert ramp.target == 1
 
 
-# --- retry ------------------------------------------------------------------------------------------------------------
-
-
-def test_what_cannot_change_is_not_tried_again() -> None:
-    """A refusal or another version is no case for waiting."""
-    assert pause_before_retry(Denied("no"), 1, 5, 0.5) is None
-    assert pause_before_retry(ResourceChanged("new"), 1, 5, 0.5) is None
-
-
-def test_the_budget_of_retries_ends() -> None:
-    """`--retries 2` means three tries."""
-    error = Unreachable("gone")
-    assert pause_before_retry(error, 2, 2, 0.5) is not None
-    assert pause_before_retry(error, 3, 2, 0.5) is None
-
-
-def test_progress_is_followed_by_an_immediate_try() -> None:
-    """A connection that brought bytes before it broke costs no waiting."""
-    assert pause_before_retry(TimedOut("slow"), 0, 5, 0.99) == 0
-
-
-def test_the_server_decides_how_long_to_wait_within_reason() -> None:
-    """`Retry-After` is kept; one beyond our patience ends the try with the server's own words."""
-    wait = pause_before_retry(ServerBusy("later", retry_after=7), 1, 5, 0.0)
-    assert wait is not None
-    assert wait >= 7
-    assert pause_before_retry(ServerBusy("much later", retry_after=PATIENCE + 1), 1, 5, 0.0) is None
-
-
-@given(failures=st.integers(1, 100), roll=st.floats(0, 0.999999))
-def test_a_pause_is_bounded(failures: int, roll: float) -> None:
-    """However often it failed, nobody waits for ever."""
-    error: DlmError = Unreachable("gone")
-    pause = pause_before_retry(error, failures, 100, roll)
-    assert pause is not None
-    assert 0 <= pause <= LAST_BOUND
-
-
-# --- rate and speed ---------------------------------------------------------------------------------------------------
-
-
-@given(rate=st.integers(10_000, 10**9), chunk=st.integers(1, 65536))
-def test_a_bucket_keeps_its_rate(rate: int, chunk: int) -> None:
-    """Over a second or more, waiting as told, a bucket lets through its rate within 3 %, beside one burst."""
-    bucket, now, taken = Bucket(rate, 0.0), 0.0, 0
-    for _ in range(2000):
-        taken += chunk
-        now += bucket.take(chunk, now)
-        if now > 2.0:
-            break
-    if now > 1.0:
-        burst = max(16 * 1024, rate * 0.05)
-        assert taken - burst - chunk <= rate * now * 1.0001
-        assert taken >= rate * now * 0.97 - chunk
+# --- speed ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_speedometer_follows_a_change_within_two_seconds() -> None:
@@ -264,20 +207,3 @@ def test_confidence_never_claims_more_than_is_known() -> None:
     assert confidence(NONE, matched=None, joined=False).how is Verification.CONSISTENT
     assert confidence(NONE, matched=None, joined=True).how is Verification.UNVERIFIED
     assert confidence(resource(size=None), matched=None, joined=False).how is Verification.UNVERIFIED
-
-
-# --- hosts ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_host_is_known_by_name_and_port() -> None:
-    """Schemes bring their own port."""
-    assert host_of("https://Example.org/x") == "example.org:443"
-    assert host_of("http://example.org:8080/x") == "example.org:8080"
-
-
-def test_what_a_host_tolerated_counts_less_with_time() -> None:
-    """Fresh, it is kept; later more is tried; in the end it is forgotten."""
-    assert remembered_ceiling(4, 0.0, 10.0) == 4
-    assert remembered_ceiling(4, 0.0, VALID / 2) == 6
-    assert remembered_ceiling(4, 0.0, VALID) is None
-    assert remembered_ceiling(4, 100.0, 0.0) is None

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlm.model.choosing import Choice, Surroundings, choose, parse, settings_of
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
-from dlm.model.settings import SCHEMA, Choice, Scope, Settings, Surroundings, Unit, choose, parse, settings_of, show
+from dlm.model.settings import SCHEMA, Scope, Settings, Unit, show
 
 AROUND = Surroundings(current="/here/now", home="/home/me", state="/state/dlm.db", file="/conf/config.toml")
 
@@ -85,6 +86,8 @@ def test_values_are_read(name: str, text: str, value: object) -> None:
         ({"limit_rate": "fast"}, {}, {}, "--limit-rate: "),
         ({"directory": ""}, {}, {}, "--dir: "),
         ({"proxy": "proxy:3128"}, {}, {}, "--proxy: "),
+        ({"log_format": "xml"}, {}, {}, "--log-format: "),
+        ({}, {}, {"log_file": "dlm.log"}, "/conf/config.toml:log_file: "),
         ({}, {"DLM_JOBS": "many"}, {}, "DLM_JOBS: "),
         ({}, {"DLM_NETRC": "perhaps"}, {}, "DLM_NETRC: "),
         ({}, {}, {"connections": True}, "/conf/config.toml:connections: "),
@@ -146,6 +149,13 @@ def test_paths_become_absolute(said: str, path: str) -> None:
     """Flags and variables hold paths relative to the current directory; ~ is the home directory."""
     assert chosen({"directory": said})["directory"].value == path
     assert chosen(environ={"DLM_DIRECTORY": said})["directory"].value == path
+
+
+def test_a_log_may_go_to_standard_error() -> None:
+    """`-` is no file, wherever it is written."""
+    assert chosen({"log_file": "-"})["log_file"].value == "-"
+    assert chosen(table={"log_file": "-"})["log_file"].value == "-"
+    assert chosen({"log_file": "x.log"})["log_file"].value == "/here/now/x.log"
 
 
 def test_every_setting_of_a_download_is_a_field_of_its_spec() -> None:

@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 import textwrap
-from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 
 from dlm.model.download import Download
-from dlm.model.error import Conflict
 from dlm.model.phase import Cause, Intent, Phase
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery
@@ -39,24 +37,16 @@ def child(script: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-async def outcome(command: Awaitable[Download]) -> Download | Conflict:
-    try:
-        return await command
-    except Conflict as error:
-        return error
-
-
 def test_of_two_repositories_exactly_one_wins_each_claim(path: str) -> None:
-    """50 races of two threads on one file: one claim succeeds, the other is a Conflict, and one event is recorded."""
+    """50 races of two threads on one file: one claim succeeds, the other gains nothing, and one event is recorded."""
 
     async def scenario() -> None:
         repositories = [await SqliteRepository.open(path) for _ in range(2)]
         downloads = [a_download() for _ in range(RACES)]
         await repositories[0].add(downloads)
         for download in downloads:
-            attempts = [outcome(each.claim(download.id, f"owner{n}", 1.0, 30.0)) for n, each in enumerate(repositories)]
-            results = await asyncio.gather(*attempts)
-            (won,) = [result for result in results if isinstance(result, Download)]
+            attempts = [each.claim([download.id], f"owner{n}", 1.0, 30.0) for n, each in enumerate(repositories)]
+            ((won, _),) = [move for gained in await asyncio.gather(*attempts) for move in gained]
             assert await repositories[1].get(download.id) == won
             assert await causes(repositories[0], download.id) == [Cause.CLAIMED]
         for repository in repositories:
@@ -70,7 +60,7 @@ def test_work_on_different_downloads_is_never_refused(path: str) -> None:
 
     async def work(repository: SqliteRepository, downloads: list[Download], owner: str) -> None:
         for download in downloads:
-            await repository.claim(download.id, owner, 1.0, 30.0)
+            await repository.claim([download.id], owner, 1.0, 30.0)
             await repository.checkpoint(download.id, a_checkpoint(Span(0, 9)), owner=owner)
 
     async def scenario() -> None:
@@ -91,30 +81,26 @@ def test_work_on_different_downloads_is_never_refused(path: str) -> None:
 
 CLAIM_ALL = """
     import asyncio, sys
-    from dlm.model.error import Conflict
-    from dlm.ports import DownloadQuery
-    from dlm.storage.repository import SqliteRepository
+    from dlm.storage.repository import SqliteState
 
     async def main(path, owner):
-        repository = await SqliteRepository.open(path)
-        downloads = await repository.find(DownloadQuery())
+        state = await SqliteState.open(path)
         print("ready", flush=True)
         sys.stdin.readline()
-        for download in downloads:
-            try:
-                await repository.claim(download.id, owner, 1.0, 30.0)
-            except Conflict:
-                continue
-            print(download.id, flush=True)
-        await repository.close()
+        while candidates := await state.queue.candidates(7, 7):
+            for gained, _ in await state.repository.claim([each.id for each in candidates], owner, 1.0, 30.0):
+                print(gained.id, flush=True)
+        await state.close()
 
     asyncio.run(main(*sys.argv[1:]))
 """
+PROCESSES = 4
+DOWNLOADS = 500
 
 
-def test_of_three_processes_exactly_one_wins_each_claim(path: str) -> None:
-    """Three processes claim the same 50 downloads at the same moment: together they get each of them once."""
-    downloads = [a_download() for _ in range(RACES)]
+def test_of_four_processes_exactly_one_wins_each_claim(path: str) -> None:
+    """Four processes work the same queue of 500 at the same moment: together they claim each download exactly once."""
+    downloads = [a_download(uri=f"https://h{n % 9}/f{n}") for n in range(DOWNLOADS)]
 
     async def prepare() -> None:
         repository = await SqliteRepository.open(path)
@@ -122,17 +108,71 @@ def test_of_three_processes_exactly_one_wins_each_claim(path: str) -> None:
         await repository.close()
 
     asyncio.run(prepare())
-    children = [child(CLAIM_ALL, path, f"owner{n}") for n in range(3)]
+    children = [child(CLAIM_ALL, path, f"owner{n}") for n in range(PROCESSES)]
     for each in children:
         assert each.stdout is not None
         assert each.stdout.readline() == "ready\n"
-    claimed = [line for each in children for line in _let_go(each)]
+    for each in children:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    claimed = [line for each in children for line in _output_of(each)]
     assert sorted(claimed) == sorted(download.id for download in downloads)
 
+    async def check() -> None:
+        repository = await SqliteRepository.open(path)
+        for download in downloads:
+            assert await causes(repository, download.id) == [Cause.CLAIMED]
+        await repository.close()
 
-def _let_go(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stdin is not None
-    output, _ = process.communicate("go\n")
+    asyncio.run(check())
+
+
+HAMMER = """
+    import asyncio, sys, time
+    from dlm.model.span import Span
+    from dlm.storage.repository import SqliteState
+    from tests.contracts.repository import a_checkpoint, a_download
+
+    async def main(path, together):
+        state = await SqliteState.open(path)
+        downloads = [a_download() for _ in range(int(together))]
+        await state.repository.add(downloads)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        end, longest = time.monotonic() + 3, 0.0
+
+        async def work(download):
+            nonlocal longest
+            while (start := time.monotonic()) < end:
+                await state.repository.checkpoint(download.id, a_checkpoint(Span(0, 9)))
+                longest = max(longest, time.monotonic() - start)
+
+        await asyncio.gather(*map(work, downloads))
+        print(longest)
+        await state.close()
+
+    asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_processes_that_write_without_a_pause_let_each_other_in(path: str) -> None:
+    """Neither of two that never stop writing is kept waiting for long, be it one writer or many; none is told of a lock."""
+    children = [child(HAMMER, path, together) for together in ("1", "64", "1")]
+    for each in children:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for each in children:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    longest = [float(line) for each in children for line in _output_of(each)]
+    assert len(longest) == len(children)
+    assert max(longest) < 3, longest
+
+
+def _output_of(process: subprocess.Popen[str]) -> list[str]:
+    output, _ = process.communicate()
     assert process.returncode == 0
     return output.split()
 
@@ -186,7 +226,7 @@ def test_a_cancelled_call_is_done_wholly_or_not_at_all(path: str) -> None:
             download = a_download()
             await repository.add([download])
             calls: list[asyncio.Future[Any]] = [
-                asyncio.ensure_future(repository.claim(download.id, "me", 1.0, 30.0)),
+                asyncio.ensure_future(repository.claim([download.id], "me", 1.0, 30.0)),
                 asyncio.ensure_future(repository.advance(download.id, Cause.STARTED, 2.0, owner="me")),
                 asyncio.ensure_future(repository.checkpoint(download.id, a_checkpoint(Span(0, 9)), owner="me")),
             ]

@@ -9,21 +9,31 @@ import pytest
 
 from dlm.model.download import new_id
 from dlm.model.error import StateUnusable
-from dlm.ports import Repository
-from dlm.storage.memory import MemoryRepository
-from dlm.storage.repository import SqliteRepository
-from tests.contracts.repository import RecordContract, Wall
+from dlm.storage.memory import MemoryState
+from dlm.storage.repository import SqliteRepository, SqliteState
+from tests.contracts.repository import RecordContract, State, Wall
+from tests.contracts.repository_edits import EditContract, FindContract, RepeatContract, StepContract
 from tests.contracts.repository_life import LifeContract
 
 
 class TestSqliteRepository(RecordContract, LifeContract):
-    async def open(self, directory: Path, wall: Wall) -> Repository:
-        return await SqliteRepository.open(str(directory / "dlm.db"), wall=wall)
+    async def open(self, directory: Path, wall: Wall) -> State:
+        return await SqliteState.open(str(directory / "dlm.db"), wall=wall)
 
 
 class TestMemoryRepository(RecordContract, LifeContract):
-    async def open(self, directory: Path, wall: Wall) -> Repository:
-        return MemoryRepository(wall=wall)
+    async def open(self, directory: Path, wall: Wall) -> State:
+        return MemoryState(wall=wall)
+
+
+class TestSqliteEdits(RepeatContract, StepContract, EditContract, FindContract):
+    async def open(self, directory: Path, wall: Wall) -> State:
+        return await SqliteState.open(str(directory / "dlm.db"), wall=wall)
+
+
+class TestMemoryEdits(RepeatContract, StepContract, EditContract, FindContract):
+    async def open(self, directory: Path, wall: Wall) -> State:
+        return MemoryState(wall=wall)
 
 
 def test_a_closed_repository_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -15,15 +16,9 @@ import pytest
 from dlm.model.error import Conflict, DiskFull, DlmError, ReadOnly, StateUnusable, StorageError
 from dlm.model.phase import Intent, Phase
 from dlm.ports import HostPolicy
-from dlm.storage.sqlite import (
-    APPLICATION_ID,
-    SCHEMA_VERSION,
-    Database,
-    Statements,
-    named_queries,
-    open_database,
-    schema_scripts,
-)
+from dlm.storage.database import Database, Statements, named_queries
+from dlm.storage.rows import policy_columns
+from dlm.storage.sqlite import APPLICATION_ID, SCHEMA_VERSION, open_database, schema_scripts
 from tests.contracts.disks import fill, make_read_only, small_disk
 
 STORAGE = Path(__file__).parents[2] / "src" / "dlm" / "storage"
@@ -42,8 +37,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def note(database: Database, host: str) -> None:
     """Some small write."""
-    policy = HostPolicy(host, 1, True, 1.0)
-    known = {"host": policy.host, "connections": policy.connections, "ranges": policy.ranges, "learned": policy.learned}
+    known = policy_columns(HostPolicy(host, 1, True, 1.0))
     database.write(lambda statements: statements.run("save_host", **known))
 
 
@@ -151,10 +145,10 @@ def test_a_damaged_page_is_an_error_not_an_empty_list(path: Path) -> None:
         note(database, f"host{n:04}" + "x" * 100)
     database.close()
     content = bytearray(path.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)
+    content[-40_960:] = b"\xa5" * 40_960
     path.write_bytes(content)
     with closing(open_database(str(path))) as database, pytest.raises(StateUnusable, match="damaged"):
-        database.read(lambda statements: statements.one("get_host", host="host0001"))
+        database.read(lambda statements: [statements.one("get_host", host=f"host{n:04}" + "x" * 100) for n in range(500)])
 
 
 def test_a_state_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
@@ -182,7 +176,7 @@ def test_an_error_within_undoes_the_whole_transaction(path: Path) -> None:
     """What was written before the error is gone, and the next transaction is not disturbed."""
 
     def fail(statements: Statements) -> None:
-        statements.run("save_host", host="half", connections=1, ranges=1, learned=1.0)
+        statements.run("save_rate", host="half", rate=1)
         raise KeyError
 
     with closing(open_database(str(path))) as database:
@@ -190,9 +184,10 @@ def test_an_error_within_undoes_the_whole_transaction(path: Path) -> None:
             database.write(fail)
         note(database, "whole")
         with pytest.raises(StorageError, match="so large a number"):
-            database.write(lambda statements: statements.run("save_host", host="x", connections=2**70, ranges=1, learned=1.0))
+            database.write(lambda statements: statements.run("save_rate", host="x", rate=2**70))
         with pytest.raises(StorageError, match="CHECK constraint failed"):
-            database.write(lambda statements: statements.run("save_host", host="x", connections=1, ranges=7, learned=1.0))
+            database.write(lambda statements: statements.run("save_rate", host="x", rate=0))
+        assert database.read(lambda statements: statements.all("all_rates")) == []
     assert noted(path) == ["whole"]
 
 
@@ -259,22 +254,41 @@ def test_the_schema_knows_all_phases_and_intents_and_no_other(path: Path) -> Non
             connection.execute("UPDATE events SET at = 2")
 
 
+QUERIES = {"repository.py": "queries.sql", "queue.py": "queue.sql"}
+
+
 def test_every_query_has_a_sentence_and_a_use() -> None:
-    """Each named query is explained, used by the Repository, and knows the columns that it names."""
-    queries = named_queries((STORAGE / "queries.sql").read_text())
-    source = (STORAGE / "repository.py").read_text()
-    assert len(queries) > 15
-    for name, text in queries.items():
+    """Each named query is explained and used, and no name stands for two."""
+    source = "".join((STORAGE / name).read_text() for name in (*QUERIES, "access.py"))
+    texts = [named_queries((STORAGE / name).read_text()) for name in QUERIES.values()]
+    assert not texts[0].keys() & texts[1].keys()
+    for name, text in (texts[0] | texts[1]).items():
         assert text.startswith("-- "), name
         assert f'"{name}"' in source, name
 
 
-def test_listings_use_the_indexes(path: Path) -> None:
-    """No listing of few downloads reads all of them: 100 000 may stand there."""
+WALKS = {
+    "find_downloads",
+    "first_lots",
+    "first_hosts",
+    "longest_ready",
+    "line_without",
+    "count_line",
+    "count_phases",
+    "all_rates",
+}
+"""Queries that walk a table or an index from its end, as far as they need, or count all of an index."""
+
+
+def test_queries_use_the_indexes(path: Path) -> None:
+    """Nothing reads all downloads to find few: 100,000 may stand there. What walks along an index sorts nothing."""
     open_database(str(path)).close()
-    queries = named_queries((STORAGE / "queries.sql").read_text())
-    unset = dict.fromkeys(("id", "prefix", "before", "directory", "limit", "phases", "uri", "output", "owner", "until"), "0")
+    queries = {name: text for file in QUERIES.values() for name, text in named_queries((STORAGE / file).read_text()).items()}
     with closing(sqlite3.connect(path)) as connection:
-        for name in ("get_download", "ids_with_prefix", "find_downloads_in_phases", "same_downloads", "renew_leases"):
-            plan = connection.execute("EXPLAIN QUERY PLAN " + queries[name], unset).fetchall()
-            assert not [row for row in plan if row[3].startswith("SCAN downloads")], (name, plan)
+        for name, text in queries.items():
+            unset = dict.fromkeys(re.findall(r":(\w+)", text), "0")
+            plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + text, unset)]
+            scans = [step for step in plan if re.match(r"SCAN (downloads|found|events|checkpoints|rates|hosts)", step)]
+            assert bool(scans) is (name in WALKS), (name, plan)
+            if name in WALKS or name in {"candidates", "some_lots", "events_since", "next_ahead"}:
+                assert not [step for step in plan if "ORDER BY" in step], (name, plan)

@@ -1,11 +1,17 @@
-"""What a foreground run knows of its downloads, folded from events. Pure: the clock is an argument."""
+"""What a foreground run knows of its downloads, folded from events. Pure: the clock is an argument.
+
+A Board holds what was asked for beforehand; a QueueBoard holds only what is under way, so that ten thousand queued
+downloads cost nothing.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dlm.model.download import Download, DownloadId
-from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade
+from dlm.model.event import DownloadAdded, DownloadEdited, Event, Lagged, PhaseChanged, ProgressMade
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Phase
 
@@ -20,6 +26,8 @@ class Row:
     had: int = 0
     detail: str | None = None
     asked: bool = False
+    counted: tuple[int, int | None] = (0, 0)
+    """What the sums of the Board hold of it: bytes in the file, and its size."""
 
     @property
     def active(self) -> bool:
@@ -38,6 +46,11 @@ class Row:
             return self.download.size
         return self.progress.downloaded if self.progress else self.download.downloaded
 
+    @property
+    def speed(self) -> float:
+        """Bytes a second, as they are shown."""
+        return self.progress.smoothed_speed if self.progress else 0.0
+
 
 class Board:
     """The rows in the order of their coming; `expected` is how many the run was asked for."""
@@ -45,11 +58,21 @@ class Board:
     def __init__(self, expected: int) -> None:
         self.expected = expected
         self.rows: dict[DownloadId, Row] = {}
+        self.come = 0
+        """Bytes in all files together."""
+        self.limited = False
+        """Whether a limit of ours has held something back: from then on there is a place for saying so."""
+        self._whole = 0
+        self._unsized = 0
+        self._active: dict[DownloadId, Row] = {}
+        self._phases: Counter[Phase] = Counter()
 
     def apply(self, event: Event, now: float) -> None:
         """Take the event in. Progress of a download that was never announced is ignored."""
         match event:
             case DownloadAdded(download):
+                self.learn(download)
+            case DownloadEdited(download) if download.id in self.rows:
                 self.learn(download)
             case PhaseChanged(download, transition):
                 row = self.learn(download)
@@ -58,16 +81,30 @@ class Board:
                     row.began, row.had = now, download.downloaded
                 if download.phase not in CLAIMED_PHASES:
                     row.progress = None
+                self._count(row)
             case ProgressMade(progress) if progress.id in self.rows:
                 self.rows[progress.id].progress = progress
+                self.limited = self.limited or progress.limited is not None
+                self._count(self.rows[progress.id])
 
     def learn(self, download: Download) -> Row:
         """The row of this download, with the newest that is known of it."""
-        row = self.rows.setdefault(download.id, Row(download))
+        row = self.rows.get(download.id)
+        if row is None:
+            row = self.rows[download.id] = Row(download)
+            self._unsized += 1
+        else:
+            self._phases[row.download.phase] -= 1
         row.download = download
+        self._phases[download.phase] += 1
+        if row.active:
+            self._active[download.id] = row
+        else:
+            self._active.pop(download.id, None)
+        self._count(row)
         return row
 
-    def ask_name(self, id: DownloadId) -> bool:
+    def asks(self, id: DownloadId) -> bool:
         """Whether the name of a running download should be looked up; true once for each."""
         row = self.rows.get(id)
         if row is None or row.asked or row.download.name is not None:
@@ -76,14 +113,84 @@ class Board:
         return True
 
     def active(self) -> list[Row]:
-        """Rows under way, in order."""
-        return [row for row in self.rows.values() if row.active]
+        """Rows under way, in the order in which they got there."""
+        return list(self._active.values())
+
+    @property
+    def speed(self) -> float:
+        """Bytes a second, all together."""
+        return sum(row.speed for row in self._active.values())
 
     def count(self, *phases: Phase) -> int:
         """How many rows are in one of these phases."""
-        return sum(row.download.phase in phases for row in self.rows.values())
+        return sum(self._phases[phase] for phase in phases)
 
     @property
     def waiting(self) -> int:
         """How many are neither under way nor ended."""
-        return max(0, self.expected - len(self.active()) - self.count(*FINAL_PHASES))
+        return max(0, self.expected - len(self._active) - self.count(*FINAL_PHASES))
+
+    @property
+    def whole(self) -> int | None:
+        """The size of all files together, `None` while one of them is not known."""
+        return self._whole if self._unsized == 0 and len(self.rows) >= self.expected else None
+
+    def _count(self, row: Row) -> None:
+        come, size = row.counted
+        row.counted = (row.downloaded, row.size)
+        self.come += row.counted[0] - come
+        self._whole += (row.counted[1] or 0) - (size or 0)
+        self._unsized += (row.counted[1] is None) - (size is None)
+
+
+class QueueBoard(Board):
+    """An open set: rows are what is under way, and what has just left, until the next event.
+
+    `phases` counts the whole queue, and `limit` is the rate that holds, as they were last read; `reason` says why
+    nothing moves, when that is so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.phases: Mapping[Phase, int] = {}
+        self.limit: int | None = None
+        self.reason: str | None = None
+        self.failures: dict[DownloadId, Download] = {}
+        """What ended otherwise than done, in order; one that is tried again is taken out."""
+        self.done = 0
+        self._left: DownloadId | None = None
+        self._lagged = False
+
+    def asks(self, id: DownloadId) -> bool:
+        """See `Board.asks`; once events were missed, also whether a stranger should be looked up."""
+        return super().asks(id) or (self._lagged and id not in self.rows)
+
+    def apply(self, event: Event, now: float) -> None:
+        """See `Board.apply`."""
+        if self._left is not None:
+            self._forget(self._left)
+            self._left = None
+        self._lagged = self._lagged or isinstance(event, Lagged)
+        if isinstance(event, DownloadAdded):
+            return
+        super().apply(event, now)
+        if isinstance(event, PhaseChanged):
+            self._tally(event.download)
+
+    def learn(self, download: Download) -> Row:
+        """See `Board.learn`."""
+        row = super().learn(download)
+        self._left = None if row.active else download.id
+        return row
+
+    def _tally(self, download: Download) -> None:
+        self.failures.pop(download.id, None)
+        if download.phase is Phase.COMPLETED:
+            self.done += 1
+        elif download.phase in FINAL_PHASES:
+            self.failures[download.id] = download
+
+    def _forget(self, id: DownloadId) -> None:
+        row = self.rows.pop(id, None)
+        if row is not None:
+            self._phases[row.download.phase] -= 1

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlm.cli.places import config_file, state_file
+from dlm.model.choosing import Choice, Surroundings, choose, settings_of
 from dlm.model.error import InvalidRequest
-from dlm.model.settings import SCHEMA, Choice, Settings, Surroundings, choose, settings_of
+from dlm.model.settings import SCHEMA, Settings
 
 
 def load(flags: Mapping[str, Any]) -> Settings:

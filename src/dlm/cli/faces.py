@@ -5,21 +5,23 @@ A Face takes events that its Board has applied already. It writes; it decides no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Protocol, TextIO
+from time import time
+from typing import Any, Protocol, TextIO
 
 from dlm.cli import sentences
-from dlm.cli.board import Board, Row
+from dlm.cli.board import Board, QueueBoard, Row
 from dlm.cli.line import Glyphs, Line, Piece, glyphs_for, line, plain
 from dlm.model.download import Download, DownloadId
 from dlm.model.event import Event, PhaseChanged, RuntimeWarned
-from dlm.model.phase import Phase
+from dlm.model.phase import Cause, Phase
 from dlm.ports import Outcome
 
 _QUIET_SECONDS = 5.0
 _QUIET_PERCENT = 10
 _QUIET_SECONDS_UNSIZED = 30.0
+_QUEUE_SECONDS = 60.0
 
 
 class Volume(Enum):
@@ -29,9 +31,14 @@ class Volume(Enum):
     NORMAL = "normal"  # what came of each download
     VERBOSE = "verbose"  # and what happened to it
 
+    @classmethod
+    def of(cls, flags: Mapping[str, Any]) -> Volume:
+        """What -q and -v say."""
+        return cls.QUIET if flags["quiet"] else cls.VERBOSE if flags["verbose"] else cls.NORMAL
+
 
 class Face(Protocol):
-    """What a foreground run tells of itself."""
+    """What a foreground run tells of itself while it lasts."""
 
     def show(self, event: Event, now: float, /) -> None:
         """Something happened."""
@@ -39,17 +46,28 @@ class Face(Protocol):
     def draw(self, now: float, /) -> None:
         """Time has passed: up to 10 times a second."""
 
-    def conclude(self, outcome: Outcome, now: float, /) -> None:
-        """How one download ended; called once for each, in order, after the last event."""
-
     def stopping(self) -> None:
         """The user asked to stop; it may take a moment."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was. Idempotent."""
+
+
+class FetchFace(Face, Protocol):
+    """The face of `get`."""
+
+    def conclude(self, outcome: Outcome, now: float, /) -> None:
+        """How one download ended; called once for each, in order, after the last event."""
 
     def interrupted(self, left: Sequence[Download], sentence: str, /) -> None:
         """The run was stopped; `left` are its downloads as they stand now."""
 
-    def close(self) -> None:
-        """Leave the terminal as it was. Idempotent."""
+
+class QueueFace(Face, Protocol):
+    """The face of `run`."""
+
+    def ended(self, phases: Mapping[Phase, int], code: int, sentence: str, /) -> None:
+        """The run is over; `phases` counts what is in the queue now."""
 
 
 class Writer(Protocol):
@@ -76,27 +94,37 @@ def write_text(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-class Narrator:
-    """Tells people what came of each download, as it happens and once only."""
+_STANDSTILLS = frozenset({Phase.PAUSED, Phase.CANCELLED, Phase.WAITING})
 
-    def __init__(self, board: Board, writer: Writer, glyphs: Glyphs, volume: Volume) -> None:
+
+class Narrator:
+    """Tells people what came of each download, as it happens and once only.
+
+    With `queue`, it also tells what left the run without having ended.
+    """
+
+    def __init__(self, board: Board, writer: Writer, glyphs: Glyphs, volume: Volume, *, queue: bool = False) -> None:
         self._board = board
         self._writer = writer
         self._glyphs = glyphs
         self._volume = volume
+        self._queue = queue
         self._told: set[DownloadId] = set()
 
     def show(self, event: Event, now: float) -> None:
         """Tell ends at once; what is under way only to those who want to read it."""
         match event:
-            case PhaseChanged(download):
+            case PhaseChanged(download, step):
                 if self._volume is Volume.VERBOSE:
                     self._writer.write(sentences.moved(event, self._glyphs))
                 if download.phase in {Phase.COMPLETED, Phase.FAILED}:
                     self._tell(self._board.learn(download), now)
-                else:
-                    self._told.discard(download.id)
-            case RuntimeWarned(message=message, id=id) if self._volume is Volume.VERBOSE:
+                    return
+                self._told.discard(download.id)
+                stands = download.phase in _STANDSTILLS or step.cause is Cause.PREEMPTED
+                if self._queue and stands and self._volume is Volume.NORMAL:
+                    self._writer.write(sentences.left(download, time(), self._glyphs, cause=step.cause))
+            case RuntimeWarned(message=message, id=id) if self._warns(id):
                 row = self._board.rows.get(id) if id else None
                 name = f"{row.download.label}: " if row else ""
                 self._writer.write(line(Piece("! ", "warning"), name, message))
@@ -114,12 +142,20 @@ class Narrator:
         if self._volume is not Volume.QUIET:
             self._writer.write(line(text))
 
+    def _warns(self, id: DownloadId | None) -> bool:
+        return self._volume is Volume.VERBOSE or (self._queue and id is None and self._volume is Volume.NORMAL)
+
     def _tell(self, row: Row, now: float) -> None:
-        self._told.add(row.download.id)
-        if row.download.phase is not Phase.COMPLETED:
-            self._writer.write(sentences.failed(row.download, self._glyphs))
-        elif self._volume is not Volume.QUIET:
-            self._writer.write(sentences.completed(row, now, self._glyphs))
+        download = row.download
+        if not self._queue:  # a queue may be long, and tells each end by its event
+            self._told.add(download.id)
+        if download.phase is Phase.COMPLETED:
+            if self._volume is not Volume.QUIET:
+                self._writer.write(sentences.completed(row, now, self._glyphs))
+        elif download.phase is Phase.FAILED or (download.fault is not None and download.phase is not Phase.WAITING):
+            self._writer.write(sentences.failed(download, self._glyphs))
+        else:
+            self._writer.write(sentences.left(download, time(), self._glyphs))
 
 
 class LogFace:
@@ -165,3 +201,35 @@ class LogFace:
         if now - last[0] >= pause and share - last[1] >= least:
             self._last[row.download.id] = (now, share)
             self._writer.write(sentences.under_way(row))
+
+
+class QueueLogFace:
+    """Plain lines of a queue: what begins, what comes of it, and now and then how the queue stands."""
+
+    def __init__(self, board: QueueBoard, stream: TextIO, volume: Volume) -> None:
+        self._board = board
+        self._writer = LogWriter(stream)
+        self._narrator = Narrator(board, self._writer, glyphs_for(stream.encoding), volume, queue=True)
+        self._volume = volume
+        self._told: float | None = None
+
+    def show(self, event: Event, now: float) -> None:
+        if isinstance(event, PhaseChanged) and event.transition.cause is Cause.STARTED and self._volume is Volume.NORMAL:
+            self._writer.write(sentences.started(event.download))
+        self._narrator.show(event, now)
+
+    def draw(self, now: float) -> None:
+        if self._told is None:
+            self._told = now
+        elif now - self._told >= _QUEUE_SECONDS and self._board.active():
+            self._told = now
+            self._narrator.say(sentences.queue_standing(self._board))
+
+    def stopping(self) -> None:
+        pass
+
+    def ended(self, _phases: Mapping[Phase, int], _code: int, sentence: str) -> None:
+        self._narrator.say(sentence)
+
+    def close(self) -> None:
+        pass

@@ -6,10 +6,31 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from dlm.model.download import Checkpoint, Download, DownloadSpec, redacted, without_credentials
+from dlm.model.address import without_credentials
+from dlm.model.download import Checkpoint, Download, DownloadSpec, redacted
 from dlm.model.error import ExitCode
-from dlm.model.phase import FINAL_PHASES, Phase, status
+from dlm.model.message import Progressed
+from dlm.model.phase import FINAL_PHASES, Cause, Phase, status
 from dlm.ports import Story
+
+REASONS: dict[Cause, tuple[str, str]] = {
+    Cause.CLAIMED: ("queue", "it was given a slot"),
+    Cause.STARTED: ("worker", "the transfer began"),
+    Cause.TRANSFERRED: ("worker", "every byte is there and checked"),
+    Cause.PUBLISHED: ("worker", "the file has its name"),
+    Cause.DEFERRED: ("user", "it is not to start before a time"),
+    Cause.BACKED_OFF: ("queue", "it failed, and is tried again later"),
+    Cause.DISCONNECTED: ("queue", "this machine lost its network"),
+    Cause.DUE: ("queue", "its time has come"),
+    Cause.PREEMPTED: ("queue", "it gave up its slot"),
+    Cause.HALTED: ("user", "a pause was asked for"),
+    Cause.RESUMED: ("user", "it was told to go on"),
+    Cause.CANCELLED: ("user", "it was given up"),
+    Cause.ERRED: ("worker", "it failed for good"),
+    Cause.RETRIED: ("user", "another try was asked for"),
+    Cause.YIELDED: ("queue", "its process let go of it"),
+}
+"""Who brings a transition about, and what it means."""
 
 
 def json_line(facts: object) -> str:
@@ -32,15 +53,21 @@ def error_facts(download: Download) -> dict[str, Any]:
     return {} if fault is None else {"error": {"kind": fault.kind, "message": fault.message}}
 
 
-def download_facts(download: Download) -> dict[str, Any]:
-    """What `list` tells. Times are in seconds since the epoch."""
+def download_facts(download: Download, sample: Progressed | None = None) -> dict[str, Any]:
+    """What `list` tells; with a live sample, what moves too. Times are in seconds since the epoch."""
     return {
         "download_id": download.id,
         "status": status(download.phase, download.intent),
         "uri": download.uri,
         "name": download.name,
         "size": download.size,
-        "downloaded": download.downloaded,
+        "downloaded": sample.downloaded if sample else download.downloaded,
+        "speed": round(sample.smoothed_speed, 1) if sample else None,
+        "priority": download.priority.name.lower(),
+        "lane": download.lane.name.lower(),
+        "group": download.group,
+        "due": download.due,
+        "attempts": download.attempts,
         "directory": download.spec.directory,
         "path": download.path,
         "verification": download.verified.how.value if download.verified else None,
@@ -61,6 +88,8 @@ def story_facts(story: Story) -> dict[str, Any]:
             {
                 "seq": step.seq,
                 "at": step.at,
+                "by": REASONS[step.cause][0],
+                "sentence": REASONS[step.cause][1],
                 "from": step.origin.value,
                 "to": step.target.value,
                 "cause": step.cause.value,

@@ -1,41 +1,54 @@
-"""Carries a foreground `get`: fetches, shows, stops when asked, and says how it ended."""
+"""Carries a foreground run: lets it act, shows what happens, stops it when asked, and has it say how it ended."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol, TypeAlias
 
-from dlm.cli import sentences
 from dlm.cli.board import Board
 from dlm.cli.faces import Face
-from dlm.cli.facts import result_code
 from dlm.cli.two_stage import TwoStage
-from dlm.model.download import Download, DownloadSpec
-from dlm.model.error import DlmError, ExitCode
-from dlm.model.event import Event, ProgressMade
+from dlm.model.error import DlmError
+from dlm.model.event import Event, Lagged, ProgressMade
 from dlm.model.settings import Settings
-from dlm.ports import Downloads, Outcome
+from dlm.ports import Downloads
 
 _BEAT = 0.1  # seconds between two drawings
 _DRAIN = 1.0  # seconds for the last events to come
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One foreground run. `again` is the command that goes on with it, and whether secrets are left out of that."""
-
-    settings: Settings
-    specs: Sequence[DownloadSpec]
-    board: Board
-    face: Face
-    again: tuple[str, bool]
+OpenDownloads: TypeAlias = Callable[[Settings], AbstractAsyncContextManager[Downloads]]
 
 
-def carry(open_downloads: Callable[[Settings], AbstractAsyncContextManager[Downloads]], run: Run) -> int:
-    """The exit code: 0 when all are done, else that of the first which is not; 130 when stopped. Raises `DlmError`s."""
+class Run(Protocol):
+    """One foreground run."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it is opened with."""
+
+    @property
+    def board(self) -> Board:
+        """What takes the events in."""
+
+    @property
+    def face(self) -> Face:
+        """What shows them."""
+
+    async def act(self, downloads: Downloads) -> None:
+        """Do it. Cancelled when the user stops it."""
+
+    async def settle(self, downloads: Downloads) -> None:
+        """Read what is to be told of the end, while that can still be asked for."""
+
+    def told(self, *, stopped: bool) -> int:
+        """Tell how it ended, after the last event; the exit code. Without `settle` it never began."""
+
+
+def carry(open_downloads: OpenDownloads, run: Run) -> int:
+    """The exit code that the run tells. Raises `DlmError`s."""
     with TwoStage() as stages:
         try:
             return asyncio.run(_opened(open_downloads, run, stages))
@@ -43,9 +56,7 @@ def carry(open_downloads: Callable[[Settings], AbstractAsyncContextManager[Downl
             run.face.close()
 
 
-async def _opened(
-    open_downloads: Callable[[Settings], AbstractAsyncContextManager[Downloads]], run: Run, stages: TwoStage
-) -> int:
+async def _opened(open_downloads: OpenDownloads, run: Run, stages: TwoStage) -> int:
     loop, current = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
@@ -56,29 +67,29 @@ async def _opened(
     stages.on_stop(lambda: loop.call_soon_threadsafe(stop))
     try:
         async with open_downloads(run.settings) as downloads:
-            return await _fetched(downloads, run, stages)
+            return await _attended(downloads, run, stages)
     except asyncio.CancelledError:
         if not stages.stopped:
             raise
-        return _interrupted(run, [])
+        return run.told(stopped=True)
 
 
-async def _fetched(downloads: Downloads, run: Run, stages: TwoStage) -> int:
+async def _attended(downloads: Downloads, run: Run, stages: TwoStage) -> int:
     watch = asyncio.create_task(_watch(downloads, downloads.events(), run))
     beat = asyncio.create_task(_beat(run))
     _end_with(watch, beat)
     await asyncio.sleep(0)  # the watch listens before anything happens
-    left: list[Download] | None = None
-    outcomes: list[Outcome] = []
+    stopped = False
     try:
         try:
-            outcomes = await downloads.fetch(run.specs, run.settings.jobs)
+            await run.act(downloads)
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if not stages.stopped or current is None:
                 raise
             current.uncancel()
-            left = [(await downloads.show(id)).download for id in run.board.rows]
+            stopped = True
+        await run.settle(downloads)
         stages.on_stop(lambda: None)  # too late: it has ended
         await downloads.close()
         await asyncio.wait({watch}, timeout=_DRAIN)
@@ -89,19 +100,7 @@ async def _fetched(downloads: Downloads, run: Run, stages: TwoStage) -> int:
         watch.cancel()
         beat.cancel()
     run.face.close()
-    return _concluded(run, outcomes) if left is None else _interrupted(run, left)
-
-
-def _concluded(run: Run, outcomes: Sequence[Outcome]) -> int:
-    for outcome in outcomes:
-        run.face.conclude(outcome, monotonic())
-    return next((code for outcome in outcomes if (code := result_code(outcome.download))), ExitCode.DONE)
-
-
-def _interrupted(run: Run, left: Sequence[Download]) -> int:
-    command, secret = run.again
-    run.face.interrupted(left, sentences.stopped(left, len(run.specs), command, secret))
-    return ExitCode.INTERRUPTED
+    return run.told(stopped=stopped)
 
 
 async def _watch(downloads: Downloads, events: AsyncIterator[Event], run: Run) -> None:
@@ -109,9 +108,13 @@ async def _watch(downloads: Downloads, events: AsyncIterator[Event], run: Run) -
         now = monotonic()
         run.board.apply(event, now)
         run.face.show(event, now)
-        if isinstance(event, ProgressMade) and run.board.ask_name(event.progress.id):
+        if isinstance(event, ProgressMade) and run.board.asks(event.progress.id):
             with suppress(DlmError):  # without the name, that of the address is shown
                 run.board.learn((await downloads.show(event.progress.id)).download)
+        elif isinstance(event, Lagged):
+            for id in list(run.board.rows):
+                with suppress(DlmError):
+                    run.board.learn((await downloads.show(id)).download)
 
 
 async def _beat(run: Run) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from dlm.cli.board import Board, Row
+from dlm.cli.board import Board, QueueBoard, Row
 from dlm.cli.cells import Cell, Shade, cells
 from dlm.cli.line import HUES, Glyphs, Line, Piece, line, width_of
-from dlm.cli.sentences import amount, percent
+from dlm.cli.sentences import amount, limitation, percent, queue_standing
 from dlm.cli.widths import columns, pad, shorten
 from dlm.model.message import Progressed
 from dlm.model.phase import Phase
@@ -22,25 +23,50 @@ def frame(board: Board, now: float, width: int, height: int, glyphs: Glyphs) -> 
     """Lines no wider than `width` and no more than `height`: one download fills two; several take one each, and a total."""
     active = board.active()
     if board.expected == 1:
-        return [each for row in active[:1] for each in _alone(row, now, width, glyphs)][: max(1, height)]
-    room = max(1, height - 1)
-    hidden = len(active) - room if len(active) > room else 0
-    lines = [_among(row, now, width, glyphs) for row in active[: room - 1 if hidden else room]]
+        return [each for row in active[:1] for each in _alone(row, now, width, glyphs, limited=board.limited)][: max(1, height)]
+    return [*_rows(board, now, width, height - 1, glyphs), _total(board, width)][-max(1, height) :]
+
+
+def queue_frame(board: QueueBoard, now: float, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """As `frame`: what is under way, as much of it as fits, and the queue in numbers below."""
+    active = board.active()
+    lines = _rows(board, now, width, height - 1, glyphs)
+    if not active and board.reason:
+        lines = [_fit(line(Piece(shorten(printable(board.reason), width, glyphs.gap), "faint")), width)]
+    return [*lines, _standing(board, width)][-max(1, height) :]
+
+
+def _rows(board: Board, now: float, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """A line for each that is under way, or for those that move fastest and began last, and how many are not shown."""
+    active = board.active()
+    room = max(1, height)
+    hidden = len(active) - (room - 1) if len(active) > room else 0
+    shown = _worthiest(active, room - 1) if hidden else active
+    unsized = any(row.progress is not None and row.progress.total is None for row in shown)
+    shape = _Columns(share=10 if unsized else 5, limited=board.limited)
+    lines = [_among(row, now, width, glyphs, shape) for row in shown]
     if hidden:
-        lines.append(_fit(line(Piece(f"{glyphs.gap} and {hidden + 1} more under way", "faint")), width))
-    return [*lines, _total(board, width)][-max(1, height) :]
+        lines.append(_fit(line(Piece(f"{glyphs.gap} and {hidden:,} more under way", "faint")), width))
+    return lines
+
+
+def _worthiest(active: Sequence[Row], room: int) -> list[Row]:
+    """In their order still, and compared by magnitudes: rows that change places ten times a second cannot be read."""
+    ranked = sorted(enumerate(active), key=lambda pair: (int(pair[1].speed).bit_length(), pair[0]), reverse=True)
+    chosen = {position for position, _ in ranked[:room]}
+    return [row for position, row in enumerate(active) if position in chosen]
 
 
 # --- one download -----------------------------------------------------------------------------------------------------
 
 
-def _alone(row: Row, now: float, width: int, glyphs: Glyphs) -> list[Line]:
+def _alone(row: Row, now: float, width: int, glyphs: Glyphs, *, limited: bool) -> list[Line]:
     label, progress = printable(row.download.label), row.progress
     note = _note(row)
     if progress is None or note:
         shown = [note or "connecting"]
     else:
-        shown = _figures(progress, width - min(columns(label), 16) - 2, glyphs)
+        shown = _figures(progress, width - min(columns(label), 16) - 2, glyphs, limited=limited)
     right = shorten("  ".join(shown), width - 2, glyphs.gap)
     name = pad(label, max(0, width - columns(right) - 2), glyphs.gap)
     lines = [line(Piece(name, "strong"), "  ", right)]
@@ -49,7 +75,7 @@ def _alone(row: Row, now: float, width: int, glyphs: Glyphs) -> list[Line]:
     return [_fit(each, width) for each in lines]
 
 
-def _figures(progress: Progressed, room: int, glyphs: Glyphs) -> list[str]:
+def _figures(progress: Progressed, room: int, glyphs: Glyphs, *, limited: bool) -> list[str]:
     """As many figures as fit, the most useful first to stay."""
     speed = f"{format_rate(progress.smoothed_speed):>12}"
     sizes = amount(progress.downloaded, progress.total)
@@ -59,6 +85,8 @@ def _figures(progress: Progressed, room: int, glyphs: Glyphs) -> list[str]:
     else:
         share = f"{percent(progress.downloaded, progress.total):>3} %"
         ranked = [(0, share), (3, sizes), (1, speed), (2, f"{format_duration(progress.eta):>7}"), (4, count)]
+    if limited:
+        ranked.append((5, f"{limitation(progress) or '':<9}"))
     while len(ranked) > 1 and sum(len(text) + 2 for _, text in ranked) - 2 > room:
         ranked.remove(max(ranked))
     return [text for _, text in ranked]
@@ -67,16 +95,25 @@ def _figures(progress: Progressed, room: int, glyphs: Glyphs) -> list[str]:
 # --- several ----------------------------------------------------------------------------------------------------------
 
 
-def _among(row: Row, now: float, width: int, glyphs: Glyphs) -> Line:
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What all rows keep room for: so wide is what has come, and there is something to say of limits."""
+
+    share: int
+    limited: bool
+
+
+def _among(row: Row, now: float, width: int, glyphs: Glyphs, shape: _Columns) -> Line:
     progress, note = row.progress, _note(row)
     name = pad(printable(row.download.label), max(10, width * 3 // 10), glyphs.gap)
     room = width - columns(name) - 2
     if progress is None or note:
-        return line(name, "  ", Piece(shorten(printable(note or "connecting"), room, glyphs.gap), "faint"))
-    share = (
-        f"{percent(progress.downloaded, progress.total):>3} %" if progress.total else f"{format_size(progress.downloaded):>10}"
-    )
-    fields = [share, f"{format_rate(progress.smoothed_speed):>12}", f"{format_duration(progress.eta):>7}"]
+        shown = Piece(shorten(printable(note or "connecting"), max(0, room), glyphs.gap), "faint")
+        return _fit(line(name, "  ", shown), width)
+    share = f"{percent(progress.downloaded, progress.total)} %" if progress.total else format_size(progress.downloaded)
+    fields = [f"{share:>{shape.share}}", f"{format_rate(progress.smoothed_speed):>12}", f"{format_duration(progress.eta):>7}"]
+    if shape.limited:
+        fields.append(f"{limitation(progress) or '':<9}")
     while len(fields) > 1 and room - len("  ".join(fields)) - 2 < _LEAST_BAR:
         fields.pop()
     figures = "  ".join(fields)
@@ -87,17 +124,21 @@ def _among(row: Row, now: float, width: int, glyphs: Glyphs) -> Line:
 
 def _total(board: Board, width: int) -> Line:
     done, failed = board.count(Phase.COMPLETED), board.count(Phase.FAILED, Phase.CANCELLED)
-    rows = list(board.rows.values())
-    sizes = [row.size for row in rows]
-    whole = sum(size or 0 for size in sizes) if len(rows) >= board.expected and None not in sizes else None
-    come = sum(row.downloaded for row in rows)
-    speed = sum(row.progress.smoothed_speed for row in rows if row.progress)
+    whole, come, speed = board.whole, board.come, board.speed
     counts = [f"{done} of {board.expected} done"]
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{board.waiting} waiting"] if board.waiting else []
     facts = [", ".join(counts), amount(come, whole), format_rate(speed)]
     if whole is not None and speed > 0:
         facts.append(f"{format_duration((whole - come) / speed)} left")
+    while len(facts) > 1 and sum(len(fact) + 3 for fact in facts) - 3 > width:
+        facts.pop()
+    return _fit(line(Piece("   ".join(facts), "strong")), width)
+
+
+def _standing(board: QueueBoard, width: int) -> Line:
+    facts = [queue_standing(board)]
+    facts += [f"limit {format_rate(board.limit)}"] if board.limit is not None else []
     while len(facts) > 1 and sum(len(fact) + 3 for fact in facts) - 3 > width:
         facts.pop()
     return _fit(line(Piece("   ".join(facts), "strong")), width)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from dlm.model.download import without_credentials
+from dlm.model.address import without_credentials
 from dlm.model.settings import SCHEMA, Setting, Unit
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -43,6 +43,15 @@ def _option(row: Setting) -> Callable[[Decorated], Decorated]:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, one object a line.")
 state_option = settings_options("state")
+start_option = click.option(
+    "--start-at", metavar="WHEN", help="Do not start before: 22:30, 2026-12-01 08:00, or +2h for two hours from now."
+)
+
+
+def volume_options(function: Decorated) -> Decorated:
+    """-q and -v."""
+    loud = click.option("-v", "--verbose", is_flag=True, help="Write also what happens on the way.")(function)
+    return click.option("-q", "--quiet", is_flag=True, help="Write errors only.")(loud)
 
 
 def command_again(context: click.Context) -> tuple[str, bool]:

@@ -24,6 +24,10 @@ _DESCRIPTION = """
 A file has its name only when it is complete and verified; until then it is NAME.part beside it. Whatever ends a run, the
 same command goes on where it stopped.
 
+dlm add puts downloads into a queue that outlives the terminal; dlm run works it. Several of these may work on one queue, and
+nothing runs twice. pause, resume, cancel, retry, move, edit and limit reach what runs, in whatever terminal, within a second.
+A download is named by any beginning of its id that no other has.
+
 Sizes and rates are written as 500K, 5M or 1.5GiB, and count in 1024. Progress goes to standard error: drawn on a
 terminal, as plain lines elsewhere. The first Ctrl-C stops cleanly and keeps what has come; the second leaves at once. With
 --json, every verb writes one JSON object a line, and failures show in the exit status.
@@ -37,6 +41,9 @@ _EXAMPLES = (
     ("Fetch a file, and check it:", "dlm get https://example.org/image.iso --checksum sha-256=HEX"),
     ("Fetch it from two mirrors at once:", "dlm get --mirror https://a.example.org/image.iso https://b.example.org/image.iso"),
     ("Fetch a list, five at a time:", "dlm get -i list.txt -j 5 -d ~/Downloads"),
+    ("Queue a list for tonight, and work the queue:", "dlm add -i list.txt --start-at 23:30 && dlm run"),
+    ("Leave room for others while it works:", "dlm limit 5M"),
+    ("Why is this one slow?", "dlm explain 3f2a91bc"),
     ("Stream to another program:", "dlm get -o - https://example.org/backup.tar | tar x"),
 )
 

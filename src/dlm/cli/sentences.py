@@ -1,14 +1,17 @@
-"""What people read about a download that began, went on, ended or was stopped. Pure."""
+"""What people read about a download that began, went on, ended or was stopped. Pure: times are arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 
-from dlm.cli.board import Row
+from dlm.cli.board import QueueBoard, Row
 from dlm.cli.line import Glyphs, Line, Piece, line
+from dlm.cli.when import until
 from dlm.model.download import Download
 from dlm.model.event import PhaseChanged
-from dlm.model.phase import Phase
+from dlm.model.message import Progressed
+from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Phase
 from dlm.model.units import format_duration, format_rate, format_size
 
 
@@ -35,13 +38,36 @@ def already(download: Download, glyphs: Glyphs) -> Line:
 
 
 def failed(download: Download, glyphs: Glyphs) -> Line:
-    """`✗ name  sentence`; also for an end that is neither success nor failure."""
-    if download.phase is Phase.FAILED or download.fault is not None:
-        reason = download.fault.message if download.fault else "it failed, and no reason was recorded"
-        return line(Piece(f"{glyphs.cross} ", "bad"), Piece(download.label, "strong"), f"  {reason}")
-    return line(
-        Piece(f"{glyphs.dot} ", "warning"), Piece(download.label, "strong"), f"  {download.phase.value}, {kept(download)} kept"
-    )
+    """`✗ name  sentence`."""
+    reason = download.fault.message if download.fault else "it failed, and no reason was recorded"
+    return line(Piece(f"{glyphs.cross} ", "bad"), Piece(download.label, "strong"), f"  {reason}")
+
+
+def left(download: Download, wall: float, glyphs: Glyphs, *, cause: Cause | None = None) -> Line:
+    """`• name  paused, 5.0 MiB of 10.0 MiB kept; dlm resume 3f2a91bc goes on`: an end that is neither success nor failure.
+
+    `wall` is in seconds since the epoch, as `Download.due` is.
+    """
+    mark = Piece(f"{glyphs.dot} ", "warning")
+    return line(mark, Piece(download.label, "strong"), f"  {_standstill(download, wall, cause)}")
+
+
+def _standstill(download: Download, wall: float, cause: Cause | None) -> str:
+    short = download.id[:8]
+    match download.phase:
+        case Phase.PAUSED:
+            return f"paused, {kept(download)} kept; dlm resume {short} goes on"
+        case Phase.CANCELLED:
+            return f"cancelled; dlm retry {short} begins it anew"
+        case Phase.WAITING if download.due is None:
+            return f"waits for the network, {kept(download)} kept"
+        case Phase.WAITING:
+            why = f"{download.fault.message}; " if download.fault else ""
+            return f"{why}tried again {until(download.due or wall, wall)}"
+        case Phase.PENDING if cause is Cause.PREEMPTED:
+            return f"gave up its slot, {kept(download)} kept; it goes on later by itself"
+        case _:
+            return f"back in the queue, {kept(download)} kept; dlm run goes on"
 
 
 def begun(row: Row) -> Line:
@@ -51,6 +77,12 @@ def begun(row: Row) -> Line:
     return line(f"{row.download.label}: {size} from {row.download.uri}{resumed}")
 
 
+def started(download: Download) -> Line:
+    """`name: fetching from URL, going on at 5.0 MiB`."""
+    resumed = f", going on at {format_size(download.downloaded)}" if download.downloaded else ""
+    return line(f"{download.label}: fetching from {download.uri}{resumed}")
+
+
 def under_way(row: Row) -> Line:
     """`name: 42 %, 431.0 MiB of 1.0 GiB, 85.3 MiB/s, 0:07 left`."""
     progress = row.progress
@@ -58,6 +90,7 @@ def under_way(row: Row) -> Line:
         return line(row.download.label)
     facts = [f"{percent(progress.downloaded, progress.total)} %"] if progress.total else []
     facts += [amount(progress.downloaded, progress.total), format_rate(progress.smoothed_speed)]
+    facts += [limit] if (limit := limitation(progress)) else []
     facts += [f"{format_duration(progress.eta)} left"] if progress.eta is not None else []
     facts += [progress.note] if progress.note else []
     return line(f"{row.download.label}: {', '.join(facts)}")
@@ -83,6 +116,63 @@ def stopped(downloads: Sequence[Download], expected: int, command: str, secret: 
         known = f"{len(downloads) - len(left)} of {expected} done, {format_size(bytes_kept)} of the others kept"
     how = "Go on with the same command, its secrets in place of ***" if secret else "Go on with"
     return f"Stopped; {known}. {how}: {command}"
+
+
+def queue_stopped(phases: Mapping[Phase, int], done: int, command: str) -> str:
+    """`Stopped; 12 done, 9,985 left in the queue. Go on with: dlm run`."""
+    waiting = sum(phases.get(phase, 0) for phase in (Phase.PENDING, Phase.WAITING))
+    elsewhere = sum(phases.get(phase, 0) for phase in CLAIMED_PHASES)
+    facts = [f"{done:,} done"] if done else []
+    facts.append(f"{waiting:,} left in the queue" if waiting else "nothing is left in the queue")
+    facts += [f"{elsewhere:,} under way in another dlm"] if elsewhere else []
+    return f"Stopped; {', '.join(facts)}." + (f" Go on with: {command}" if waiting else "")
+
+
+def queue_ended(phases: Mapping[Phase, int], done: int, failures: Sequence[Download]) -> str:
+    """`12 done, 1 failed; 3 paused (dlm resume --all goes on with them).`"""
+    ended = Counter(download.phase for download in failures) + Counter({Phase.COMPLETED: done})
+    left = counts_text({phase: count for phase, count in phases.items() if phase not in FINAL_PHASES})
+    if phases.get(Phase.PAUSED):
+        left += f" (dlm resume --all goes on with {'it' if phases[Phase.PAUSED] == 1 else 'them'})"
+    if not ended:
+        return f"Nothing to do: {left}." if left else "The queue is empty: dlm add URL puts something in."
+    return counts_text(ended) + (f"; {left}." if left else ".")
+
+
+def queue_standing(board: QueueBoard) -> str:
+    """`3 running, 9,997 queued, 5 done, at 12.0 MiB/s`: a run so far."""
+    active = len(board.active())
+    phases = {phase: board.phases.get(phase, 0) for phase in (Phase.PENDING, Phase.WAITING)}
+    phases |= {Phase.RUNNING: active, Phase.COMPLETED: board.done, Phase.FAILED: len(board.failures)}
+    return (counts_text(phases) or "nothing to do") + (f", at {format_rate(board.speed)}" if active else "")
+
+
+_QUEUE_WORDS: tuple[tuple[str, Set[Phase]], ...] = (
+    ("running", CLAIMED_PHASES),
+    ("queued", {Phase.PENDING}),
+    ("waiting", {Phase.WAITING}),
+    ("done", {Phase.COMPLETED}),
+    ("failed", {Phase.FAILED}),
+    ("cancelled", {Phase.CANCELLED}),
+    ("paused", {Phase.PAUSED}),
+)
+
+
+STATUS_WORDS = tuple((phase.value, frozenset({phase})) for phase in Phase)
+"""Each phase by the word that `list` shows."""
+
+
+def counts_text(phases: Mapping[Phase, int], words: Sequence[tuple[str, Set[Phase]]] = _QUEUE_WORDS) -> str:
+    """`3 running, 9,997 queued, 1 failed`: what there is none of is left out."""
+    counts = ((word, sum(phases.get(phase, 0) for phase in group)) for word, group in words)
+    return ", ".join(f"{count:,} {word}" for word, count in counts if count)
+
+
+def limitation(progress: Progressed) -> str | None:
+    """What of ours holds it back, in a word or two."""
+    if progress.limited is None:
+        return None
+    return "slow disk" if progress.limited == "disk" else "limited"
 
 
 def kept(download: Download) -> str:

@@ -9,12 +9,14 @@ Rules
 from __future__ import annotations
 
 import os.path
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dlm.cli.input_file import Entry, fields_of
+from dlm.intake.entry import Entry
+from dlm.intake.options import fields_of
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
 from dlm.model.resource import Digest
@@ -28,6 +30,8 @@ _OURS = {
     "transfer-encoding": "leave it out",
 }
 """Headers that the engine sets itself, and what to do: another value would break what it relies on."""
+_UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""Zero, and Python's sign for bytes that are not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +59,17 @@ def build(request: Request, settings: Settings) -> list[DownloadSpec]:
     groups = [request.urls] if request.mirror and request.urls else [(url,) for url in request.urls]
     _check_shape(request, len(groups) + len(request.entries))
     common = _common(request, settings)
-    specs = [_spec(common | {"uris": uris}) for uris in groups]
+    specs = [_checked(_spec(common | {"uris": uris})) for uris in groups]
     specs += [_entry_spec(common, entry, request) for entry in request.entries]
-    specs = list(dict.fromkeys(_checked(spec) for spec in specs))
-    _refuse_collisions(specs)
+    specs = list(dict.fromkeys(specs))
+    refuse_collisions(specs)
     return specs
+
+
+def entry_specs(request: Request, settings: Settings) -> list[DownloadSpec]:
+    """One checked spec for each entry of `request`, in order. Raises `InvalidRequest`."""
+    common = _common(request, settings)
+    return [_entry_spec(common, entry, request) for entry in request.entries]
 
 
 def _check_shape(request: Request, count: int) -> None:
@@ -120,7 +130,7 @@ def _spec(values: dict[str, Any]) -> DownloadSpec:
 def _checked(spec: DownloadSpec) -> DownloadSpec:
     said = (spec.output, spec.user, spec.bearer, spec.user_agent, spec.referer, spec.proxy)
     for text in (*spec.uris, spec.directory, *filter(None, said), *(part for header in spec.headers for part in header)):
-        if any("\ud800" <= char <= "\udfff" or char == "\0" for char in text):
+        if _UNWRITABLE.search(text):
             raise InvalidRequest("an argument holds bytes that are not UTF-8 text: write it in UTF-8, or as %XX in a URL")
     return spec.check()
 
@@ -152,7 +162,8 @@ def _named(flag: str, parse: Any, text: str) -> Any:
         raise InvalidRequest(f"{flag}: {error}") from error
 
 
-def _refuse_collisions(specs: list[DownloadSpec]) -> None:
+def refuse_collisions(specs: Iterable[DownloadSpec]) -> None:
+    """Raises `InvalidRequest` when two of different downloads would be one file."""
     places = Counter((spec.directory, spec.output) for spec in specs if spec.output is not None)
     for (directory, name), count in places.items():
         if count > 1:

@@ -7,16 +7,17 @@ would hold up the loop that moves the bytes for 40 ms.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import TextIO
 
-from dlm.cli.board import Board
+from dlm.cli.board import Board, QueueBoard
 from dlm.cli.faces import Narrator, Volume, write_text
-from dlm.cli.frame import frame
-from dlm.cli.line import Line, ansi, glyphs_for, plain, width_of
+from dlm.cli.frame import frame, queue_frame
+from dlm.cli.line import Glyphs, Line, ansi, glyphs_for, plain, width_of
 from dlm.model.download import Download
 from dlm.model.event import Event
+from dlm.model.phase import Phase
 from dlm.ports import Outcome
 
 _PATIENCE = 0.25  # seconds before anything is drawn: what is over sooner needs no bar
@@ -29,10 +30,10 @@ class TerminalFace:
     """Draws the board of a run. `now` is on the monotonic clock."""
 
     def __init__(self, board: Board, stream: TextIO, volume: Volume, *, colour: bool, started: float) -> None:
-        self._board = board
+        self._frame = _frame_of(board)
         self._canvas = Canvas(stream, colour=colour)
         self._glyphs = glyphs_for(stream.encoding)
-        self._narrator = Narrator(board, self._canvas, self._glyphs, volume)
+        self._narrator = Narrator(board, self._canvas, self._glyphs, volume, queue=isinstance(board, QueueBoard))
         self._quiet = volume is Volume.QUIET
         self._started = started
         self._closed = False
@@ -46,7 +47,7 @@ class TerminalFace:
             return
         began = perf_counter()
         width, height = self._canvas.size()
-        self._canvas.paint(frame(self._board, now, max(1, width - _MARGIN), max(1, height - 1), self._glyphs))
+        self._canvas.paint(self._frame(now, max(1, width - _MARGIN), max(1, height - 1), self._glyphs))
         self._rested = now + _REST * (perf_counter() - began)
 
     def conclude(self, outcome: Outcome, now: float) -> None:
@@ -59,9 +60,18 @@ class TerminalFace:
     def interrupted(self, _left: Sequence[Download], sentence: str) -> None:
         self._narrator.say(sentence)
 
+    def ended(self, _phases: Mapping[Phase, int], _code: int, sentence: str) -> None:
+        self._narrator.say(sentence)
+
     def close(self) -> None:
         self._closed = True
         self._canvas.paint([])
+
+
+def _frame_of(board: Board) -> Callable[[float, int, int, Glyphs], list[Line]]:
+    if isinstance(board, QueueBoard):
+        return lambda now, width, height, glyphs: queue_frame(board, now, width, height, glyphs)
+    return lambda now, width, height, glyphs: frame(board, now, width, height, glyphs)
 
 
 class Canvas:

@@ -12,8 +12,9 @@ from dlm.cli.configuration import choices, surroundings
 from dlm.cli.faces import write_text
 from dlm.cli.facts import json_line
 from dlm.cli.options import json_option
-from dlm.model.download import without_credentials
-from dlm.model.settings import SCHEMA, Choice, Setting, Unit, Value, show
+from dlm.model.address import without_credentials
+from dlm.model.choosing import Choice
+from dlm.model.settings import SCHEMA, Setting, Unit, Value, show
 from dlm.model.text import printable
 
 

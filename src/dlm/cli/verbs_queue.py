@@ -1,86 +1,126 @@
-"""`dlm list`, `dlm show` and `dlm remove`: what is recorded of downloads."""
+"""`dlm list` and `dlm show`: what is recorded of downloads."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dlm.cli.completing import complete_id
 from dlm.cli.configuration import load
 from dlm.cli.options import json_option, state_option
 
 if TYPE_CHECKING:
-    from dlm.model.download import Download
+    from dlm.model.download import Download, DownloadId
+    from dlm.model.message import Progressed
+    from dlm.model.phase import Phase
+    from dlm.model.queue import Stats
+    from dlm.model.settings import Settings
     from dlm.ports import Downloads
 
 Answer = TypeVar("Answer")
 
 
-def ask(context: click.Context, flags: dict[str, Any], question: Callable[[Downloads], Awaitable[Answer]]) -> Answer:
-    """The answer of the application that `context` lends, opened for this question only."""
+def ask(
+    context: click.Context,
+    flags: dict[str, Any],
+    question: Callable[[Downloads], Awaitable[Answer]],
+    settings: Settings | None = None,
+) -> Answer:
+    """The answer of the application that `context` lends, opened for this question only, with the settings of the flags."""
     import asyncio
 
     async def answered() -> Answer:
-        async with context.obj(load(flags)) as downloads:
+        async with context.obj(settings or load(flags)) as downloads:
             return await question(downloads)
 
     return asyncio.run(answered())
 
 
+def phases_of(context: click.Context, words: Sequence[str]) -> frozenset[Phase] | None:
+    """The phases that --status names, `None` when it names none."""
+    from dlm.model.phase import Phase
+
+    known = {phase.value: phase for phase in Phase}
+    for word in words:
+        if word not in known:
+            raise click.UsageError(f"'{word}' is not a status: write one of {', '.join(known)}", context)
+    return frozenset(known[word] for word in words) or None
+
+
 @click.command("list")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=100, metavar="N", help="The newest N.  [default: 100]")
 @click.option(
-    "--status", "phases", multiple=True, metavar="STATUS", help="Only those that stand so, such as failed; repeatable."
+    "--status", "statuses", multiple=True, metavar="STATUS", help="Only those that stand so, such as failed; repeatable."
 )
+@click.option("--group", metavar="NAME", help="Only those of this group.")
+@click.option("--search", metavar="TEXT", help="Only those with TEXT in their name or address.")
+@click.option("--after", "--cursor", "after", metavar="ID", help="Only those older than this one, the last of the page before.")
 @state_option
 @json_option
 @click.pass_context
-def list_downloads(context: click.Context, /, limit: int, phases: tuple[str, ...], as_json: bool, **flags: Any) -> int:
+def list_downloads(context: click.Context, /, as_json: bool, **flags: Any) -> int:
     """List downloads, the newest first."""
-    from dlm.model.phase import Phase
     from dlm.ports import DownloadQuery
 
-    known = {phase.value: phase for phase in Phase}
-    for word in phases:
-        if word not in known:
-            raise click.UsageError(f"'{word}' is not a status: write one of {', '.join(known)}", context)
-    wanted = frozenset(known[word] for word in phases) or None
-    downloads = ask(context, flags, lambda downloads: downloads.list(DownloadQuery(phases=wanted, limit=limit)))
-    _write_list(downloads, as_json)
-    return 0
+    query = DownloadQuery(
+        phases=phases_of(context, flags["statuses"]), group=flags["group"], text=flags["search"], limit=flags["limit"]
+    )
+    footed = not as_json and sys.stdout.isatty()
 
+    async def answer(downloads: Downloads) -> tuple[list[Download], Mapping[DownloadId, Progressed], Stats | None]:
+        before = await _cursor(downloads, flags["after"]) if flags["after"] else None
+        found = await downloads.list(replace(query, before=before))
+        moving = any(each.phase in CLAIMED_PHASES for each in found)
+        return found, await downloads.samples() if moving else {}, await downloads.stats() if footed else None
 
-def _write_list(downloads: list[Download], as_json: bool) -> None:
+    from dataclasses import replace
+
+    from dlm.model.phase import CLAIMED_PHASES
+
+    found, samples, stats = ask(context, flags, answer)
     if as_json:
         from dlm.cli.facts import download_facts, json_line
 
-        sys.stdout.write("".join(json_line(download_facts(download)) for download in downloads))
-        return
-    if not downloads:
+        sys.stdout.write("".join(json_line(download_facts(each, samples.get(each.id))) for each in found))
+    else:
+        _write_list(found, samples, stats)
+    return 0
+
+
+async def _cursor(downloads: Downloads, reference: str) -> DownloadId:
+    return (await downloads.show(reference)).download.id
+
+
+def _write_list(found: list[Download], samples: Mapping[DownloadId, Progressed], stats: Stats | None) -> None:
+    if not found:
         sys.stderr.write("No downloads.\n")
         return
+    from time import time
+
     from dlm.cli.faces import write_text
     from dlm.cli.line import ansi, glyphs_for, plain
-    from dlm.cli.listing import aligned
+    from dlm.cli.listing import aligned, footer
     from dlm.cli.terminal import has_colour, size_of
 
     terminal = sys.stdout.isatty()
     drawn = ansi if terminal and has_colour(os.environ) else plain
     width = size_of(sys.stdout)[0] if terminal else None
-    lines = aligned(downloads, width, glyphs_for(sys.stdout.encoding).gap)
+    lines = aligned(found, samples, time(), width, glyphs_for(sys.stdout.encoding).gap)
+    lines += [footer(stats, len(found), width)] if stats is not None and width is not None else []
     write_text(sys.stdout, "".join(drawn(each) + "\n" for each in lines))
 
 
 @click.command("show")
-@click.argument("id")
+@click.argument("id", shell_complete=complete_id)
 @state_option
 @json_option
 @click.pass_context
 def show(context: click.Context, /, id: str, as_json: bool, **flags: Any) -> int:
-    """Show all that is recorded of a download.
+    """Show all that is recorded of a download, and its story.
 
     ID is any beginning of its id that no other has.
     """
@@ -90,53 +130,10 @@ def show(context: click.Context, /, id: str, as_json: bool, **flags: Any) -> int
 
         sys.stdout.write(json_line(story_facts(story)))
     else:
+        from time import time
+
         from dlm.cli.faces import write_text
         from dlm.cli.telling import told
 
-        write_text(sys.stdout, told(story))
+        write_text(sys.stdout, told(story, time()))
     return 0
-
-
-@click.command("remove")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--delete-files", is_flag=True, help="Delete finished files too.")
-@state_option
-@json_option
-@click.pass_context
-def remove(context: click.Context, /, ids: tuple[str, ...], delete_files: bool, as_json: bool, **flags: Any) -> int:
-    """Forget downloads. Partial files go with them; finished files stay, unless --delete-files is given."""
-    from dlm.model.error import DlmError, exit_code
-
-    async def removed(downloads: Downloads) -> int:
-        first = 0
-        for id in ids:
-            try:
-                _write_removed(await downloads.remove(id, delete_files=delete_files), delete_files, as_json)
-            except DlmError as error:
-                _write_refused(id, error, as_json)
-                first = first or exit_code(type(error))
-        return first
-
-    return ask(context, flags, removed)
-
-
-def _write_removed(download: Download, deleted: bool, as_json: bool) -> None:
-    from dlm.cli.faces import write_text
-    from dlm.cli.facts import download_facts, json_line
-    from dlm.model.text import printable
-
-    if as_json:
-        sys.stdout.write(json_line({"removed": True, **download_facts(download)}))
-    else:
-        kept = f"; {download.path} is kept" if download.path and not deleted else ""
-        write_text(sys.stdout, printable(f"Removed {download.id[:8]} {download.label}{kept}") + "\n")
-
-
-def _write_refused(id: str, error: Exception, as_json: bool) -> None:
-    from dlm.cli.facts import json_line
-    from dlm.model.text import printable
-
-    if as_json:
-        kind = type(error).__name__
-        sys.stdout.write(json_line({"removed": False, "download_id": id, "error": {"kind": kind, "message": str(error)}}))
-    sys.stderr.write(f"dlm: {printable(str(error))}\n")

@@ -34,6 +34,11 @@ def shorten(text: str, width: int, gap: str = "…") -> str:
     return _take(text, width - len(gap) - columns(tail)) + gap + tail
 
 
+def cut(text: str, width: int, gap: str = "…") -> str:
+    """Printable `text` in at most `width` columns: what is too much goes from the end."""
+    return text if columns(text) <= width else _take(text, max(0, width - len(gap))) + gap[: max(0, width)]
+
+
 def pad(text: str, width: int, gap: str = "…") -> str:
     """Printable `text` in exactly `width` columns, at the left."""
     short = shorten(text, width, gap)

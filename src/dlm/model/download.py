@@ -6,24 +6,19 @@ import os
 import re
 from dataclasses import dataclass, fields, replace
 from typing import NewType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from dlm.model.address import check_uri, host_of, refuse_control, visible, without_credentials
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Intent, Phase
+from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Resource, Verified
 from dlm.model.span import Span, total
 
 DownloadId = NewType("DownloadId", str)
 """16 hexadecimal digits; users may give any unique prefix."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-"""Controls, and halves of characters: Python's sign for bytes on the command line that are not UTF-8."""
 _UNNAMEABLE = re.compile(r"[\x00\ud800-\udfff]")
-_SECRET = re.compile(
-    r"signature|(?<![a-z])sig|token|secret|passw|pwd|credential|(?:api|access)[-_]?key|auth|key-pair-id|\A(?:key|pass|jwt)\Z",
-    re.IGNORECASE,
-)
-"""Names of query parameters whose values are not shown. Rather too many than too few."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -85,10 +80,10 @@ class DownloadSpec:
             check_uri(uri)
         for name, value in self.headers:
             if not _TOKEN.fullmatch(name):
-                raise InvalidRequest(f"'{_visible(name)}' is not a header name: write -H 'Name: value'")
-            _refuse_control(value, f"the header {name}")
+                raise InvalidRequest(f"'{visible(name)}' is not a header name: write -H 'Name: value'")
+            refuse_control(value, f"the header {name}")
         for label in ("user_agent", "referer", "user", "bearer", "proxy"):
-            _refuse_control(getattr(self, label) or "", label.replace("_", " "))
+            refuse_control(getattr(self, label) or "", label.replace("_", " "))
         for label in ("directory", "output", "cookies", "cacert", "cert", "key"):
             if _UNNAMEABLE.search(getattr(self, label) or ""):
                 raise InvalidRequest(f"the {label} holds a zero byte or bytes that are not UTF-8")
@@ -103,58 +98,6 @@ class DownloadSpec:
         if self.range is not None and not 0 <= self.range.start < self.range.stop:
             raise InvalidRequest("the range holds no byte")
         return self
-
-
-def check_uri(uri: str) -> None:
-    """Raises `InvalidRequest` for what is not an absolute address; which schemes are served is the registry's business."""
-    _refuse_control(uri, "the URL")
-    shown = without_credentials(uri)
-    if re.search(r"\s", uri):
-        raise InvalidRequest(f"'{shown}' has a space in it: write %20 there, or quote the URL")
-    # `name:password@host` looks like a scheme and is none.
-    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?![^/?#]*@)", uri):
-        raise InvalidRequest(f"'{shown}' is not a URL: it has no scheme; did you mean https://{shown}?")
-    try:
-        parts = urlsplit(uri)
-        port = parts.port
-    except ValueError as error:
-        raise InvalidRequest(f"'{shown}' is not a URL: its host or port cannot be read") from error
-    if parts.scheme.lower() in {"http", "https"} and not parts.hostname:
-        raise InvalidRequest(f"'{shown}' is not a URL: it names no host")
-    if port == 0:
-        raise InvalidRequest(f"'{shown}' names port 0, which no server has")
-
-
-def _refuse_control(text: str, where: str) -> None:
-    if _CONTROL.search(text):
-        raise InvalidRequest(f"{where} holds a control character (such as a line break) or bytes that are not UTF-8")
-
-
-def _visible(text: str) -> str:
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def without_credentials(uri: str) -> str:
-    """`uri` as it may be shown: no user, password or fragment, and `***` for signatures, tokens and the like in the query.
-
-    Takes a proxy's `name:password@host:port` as well. Never raises. Where host and port cannot be read, all before the
-    last `@` goes, since the password may hold the very character that made them unreadable.
-    """
-    user = r"[^/?#]*@"
-    try:
-        urlsplit(uri).port  # noqa: B018 (it raises)
-    except ValueError:
-        user = r".*@"
-    shown = re.sub(rf"\A([^/?#@]*:/+|//)?{user}", r"\1", uri, count=1, flags=re.DOTALL).partition("#")[0]
-    # What stands where a port should and is no number may be a password whose host was forgotten.
-    shown = re.sub(r"\A([^/?#]*//[^/?#:\[]*):(?!\d*(?:[/?]|\Z))[^/?]*", r"\1", shown)
-    address, mark, query = shown.partition("?")
-    return address + mark + "".join(map(_shown_parameter, re.split(r"([&;])", query)))
-
-
-def _shown_parameter(text: str) -> str:
-    name, equals, value = text.partition("=")
-    return f"{name}=***" if equals and value and _SECRET.search(unquote(name)) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +159,21 @@ class Download:
     owner: str | None = None
     lease_until: float | None = None
     group: str | None = None
+    lane: Lane = Lane.AUTOMATIC
+    priority: Priority = Priority.NORMAL
+    position: float | None = None
+    """An explicit place among its equals, which go before those without one; the smallest goes first."""
+    ready: float = 0.0
+    """Since when it has been pending."""
+    due: float | None = None
+    """When one that is waiting is tried again; `None` while it waits for the network."""
+    attempts: int = 0
+    """Tries in a row that ended in waiting without having brought a byte."""
+
+    @property
+    def host(self) -> str:
+        """The host (`name:port`) of its first address, by which it is capped, limited and remembered."""
+        return host_of(self.spec.uris[0])
 
     @property
     def uri(self) -> str:
@@ -225,7 +183,7 @@ class Download:
     @property
     def label(self) -> str:
         """The name once it is known, else what of the address resembles one."""
-        return self.name or urlsplit(self.uri).path.rpartition("/")[2] or self.uri
+        return self.name or self.spec.output or urlsplit(self.uri).path.rpartition("/")[2] or self.uri
 
 
 def redacted(spec: DownloadSpec) -> DownloadSpec:

@@ -140,6 +140,12 @@ class Untrusted(TransferError):
     """The peer failed a safety check (certificate, redirect policy, size cap)."""
 
 
+class WorkerLost(DlmError):
+    """The process that carried the download has died."""
+
+    verdict = Verdict.RETRY
+
+
 class StorageError(DlmError):
     """The local file system would not do it. `path` is where."""
 

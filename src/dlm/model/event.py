@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dlm.model.download import Download, DownloadId
-from dlm.model.message import Progressed
+from dlm.model.message import ConnectionEnded, Progressed
 from dlm.model.phase import Cause, Phase
 
 
@@ -53,4 +53,34 @@ class RuntimeWarned:
     id: DownloadId | None = None
 
 
-Event = DownloadAdded | PhaseChanged | ProgressMade | RuntimeWarned
+@dataclass(frozen=True, slots=True)
+class DownloadRemoved:
+    """A download is no longer in the Repository."""
+
+    download: Download
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadEdited:
+    """What was asked for, its priority or its place in the queue has changed."""
+
+    download: Download
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """A connection of a running transfer is over."""
+
+    connection: ConnectionEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Lagged:
+    """This reader was too slow: `missed` events were dropped. What it shows has to be read again."""
+
+    missed: int
+
+
+Event = (
+    DownloadAdded | PhaseChanged | ProgressMade | RuntimeWarned | DownloadRemoved | DownloadEdited | ConnectionClosed | Lagged
+)

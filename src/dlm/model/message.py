@@ -1,8 +1,9 @@
 """What the two planes say to each other: frozen values only, so that a pipe between processes can carry them.
 
 The control plane starts a transfer with `Start` and ends it by cancelling it. The transfer plane reports. `Resolved`,
-`Checkpointed`, `Completing` and `Published` are *commitments*: the transfer waits until they are durable, because its
-next step relies on that. `Progressed` is news: the newest replaces older ones, and nothing waits for it.
+`Checkpointed`, `Completing`, `Published` and `Observed` are *commitments*: the transfer waits until they are durable,
+because its next step relies on that. `Progressed` and `ConnectionEnded` are *news*: nothing waits for them, and the
+newest sample of progress replaces older ones.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ from dlm.model.download import Checkpoint, Download, DownloadId
 from dlm.model.resource import Verified
 from dlm.model.span import Span
 
+PATIENCE = 120.0
+"""Seconds that a foreground transfer waits because a server said so; beyond that it gives up and says until when."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """Carry this download through; `checkpoint` is what is on stable storage of it already.
 
-    `ceiling` is how many connections the host is known to tolerate, `None` when nothing is known.
+    `ceiling` is how many connections the host is known to tolerate, `None` when nothing is known. The transfer sleeps
+    `patience` seconds at most before it tries again by itself; what asks for more ends it, with the error.
     """
 
     download: Download
     checkpoint: Checkpoint | None
     ceiling: int | None = None
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +68,18 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the transfer learned about a host (`name:port`) that later downloads should know."""
+    """What the transfer learned about a host (`name:port`) that later downloads should know.
+
+    `connections` is how many it served, `None` when it was not pushed to a limit. `version` is that of HTTP, such as
+    `1.1`. The host asked for `retry_after` seconds of peace.
+    """
 
     id: DownloadId
     host: str
-    connections: int
+    connections: int | None
     ranges: bool
+    version: str | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,26 @@ class Progressed:
     """Spans whose last connection failed and that nobody has taken up yet."""
     note: str | None = None
     """What the transfer is waiting for, when it is."""
+    limited: str | None = None
+    """Which of our own limits held it back since the last sample: `total`, `host`, `download`, or `disk` when the bytes
+    come faster than they can be made durable."""
+    ceiling: int | None = None
+    """How many connections the ramp allows at present."""
+    refused: bool = False
+    """Whether the server would not serve more connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """A connection is over: how many bytes it brought in how many seconds, and with which error it ended, if with one."""
+
+    id: DownloadId
+    number: int
+    host: str
+    bytes: int
+    elapsed: float
+    error: str | None = None
 
 
 Commitment = Resolved | Checkpointed | Completing | Published | Observed
+News = Progressed | ConnectionEnded

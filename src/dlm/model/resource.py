@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from dlm.model.error import InvalidRequest
@@ -129,6 +129,8 @@ class Resource:
     encoded: bool = False
     """Whether the bytes come through a content coding, so that offsets on the wire mean nothing."""
     media_type: str | None = None
+    version: str | None = field(default=None, compare=False)
+    """The version of HTTP that it came by, such as `1.1`. Says nothing about the Resource, and is not kept."""
 
     @property
     def part(self) -> Part:

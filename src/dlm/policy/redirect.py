@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
-from dlm.model.download import without_credentials
+from dlm.model.address import without_credentials
 from dlm.model.error import Untrusted
 from dlm.model.text import printable
 

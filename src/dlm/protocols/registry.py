@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from urllib.parse import urlsplit
 
-from dlm.model.download import without_credentials
+from dlm.model.address import without_credentials
 from dlm.model.error import UnsupportedUri
 from dlm.ports import Clock, Source
 

@@ -2,47 +2,61 @@
 
 from __future__ import annotations
 
-from dlm.model.event import PhaseChanged, ProgressMade
-from dlm.model.message import Checkpointed, Commitment, Completing, Observed, Progressed, Published, Resolved
+from dlm.model.event import ConnectionClosed, PhaseChanged, ProgressMade
+from dlm.model.message import Checkpointed, Commitment, Completing, News, Observed, Progressed, Published, Resolved
 from dlm.model.phase import Cause
-from dlm.ports import Clock, HostPolicy, Repository
-from dlm.service.bus import EventBus
+from dlm.policy.host import busy_until
+from dlm.ports import HostPolicy
+from dlm.service.means import Means
 
 
 class Ledger:
-    """`ports.Reporter` over a Repository, in the name of one owner. Publishes only what has been committed."""
+    """`ports.Reporter` over the database, in the name of this process. Publishes only what has been committed."""
 
-    def __init__(self, repository: Repository, bus: EventBus, clock: Clock, owner: str) -> None:
-        self._repository = repository
-        self._bus = bus
-        self._clock = clock
-        self._owner = owner
+    def __init__(self, means: Means) -> None:
+        self._means = means
 
     async def commit(self, message: Commitment) -> None:
         """See `ports.Reporter`."""
+        means = self._means
         match message:
             case Resolved() | Checkpointed():
-                await self._repository.checkpoint(message.id, message.checkpoint, owner=self._owner)
+                await means.repository.checkpoint(message.id, message.checkpoint, owner=means.owner)
             case Completing():
-                await self._repository.checkpoint(message.id, message.checkpoint, owner=self._owner)
+                await means.repository.checkpoint(message.id, message.checkpoint, owner=means.owner)
                 await self._advance(message, Cause.TRANSFERRED)
             case Published():
                 await self._advance(message, Cause.PUBLISHED)
             case Observed():
-                policy = HostPolicy(message.host, message.connections, message.ranges, self._clock.wall())
-                await self._repository.learn(policy)
+                await self._learn(message)
 
-    def post(self, message: Progressed) -> None:
+    def post(self, message: News) -> None:
         """See `ports.Reporter`."""
-        self._bus.publish(ProgressMade(message))
+        if isinstance(message, Progressed):
+            self._means.samples.note(message, self._means.clock.wall())
+            self._means.bus.publish(ProgressMade(message))
+        else:
+            self._means.bus.publish(ConnectionClosed(message))
+
+    async def _learn(self, message: Observed) -> None:
+        now = self._means.clock.wall()
+        known = await self._means.queue.host_policy(message.host)
+        busy = busy_until(known.busy_until if known else None, message.retry_after, now)
+        connections, learned = message.connections, now
+        version = message.version or (known.version if known else None)
+        if connections is None and known is not None:
+            # Nothing was refused, but nothing was tried beyond what is remembered either.
+            connections, learned = known.connections, known.learned
+        await self._means.queue.learn(HostPolicy(message.host, connections, message.ranges, learned, version, busy))
 
     async def _advance(self, message: Completing | Published, cause: Cause) -> None:
-        download, transition = await self._repository.advance(
+        means = self._means
+        move = await means.repository.advance(
             message.id,
             cause,
-            self._clock.wall(),
-            owner=self._owner,
+            means.clock.wall(),
+            owner=means.owner,
             path=message.path,
             verified=message.verified if isinstance(message, Completing) else None,
         )
-        self._bus.publish(PhaseChanged(download, transition))
+        means.publish(PhaseChanged(*move))

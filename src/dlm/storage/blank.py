@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+from dlm.storage.folders import sync_folder
+
 _PEEK = 1024 * 1024
 
 
@@ -20,6 +22,7 @@ def remove_blank(folder: int, part: str, size: int | None) -> None:
         ours = stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) == 0o600 and status.st_uid == os.geteuid()
         if ours and status.st_nlink == 1 and status.st_size in {0, size} and _is_blank(file, status.st_size):
             os.unlink(part, dir_fd=folder)
+            sync_folder(folder)
     finally:
         os.close(file)
 

@@ -1,34 +1,83 @@
-"""What each command makes of a download. Pure: the durable Repository and its twin both do what is decided here."""
+"""What each step makes of a download. Pure: the durable Repository and its twin both do what is decided here.
+
+What users order and edit stands in `orders`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
-from dlm.model.error import Conflict, DownloadNotFound, IllegalTransition
+from dlm.model.error import Conflict, IllegalTransition
 from dlm.model.event import Transition
-from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Phase, advance
+from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Intent, Phase, advance
+from dlm.model.rank import Lane
 from dlm.model.resource import Verified
 from dlm.model.span import merge
+
+Move = tuple[Download, Transition]
+"""The download after a step, and the step."""
 
 UNNUMBERED = 0
 """The `seq` of a Transition that has not been recorded yet."""
 
+_LANES: dict[Cause, Lane] = {
+    Cause.PREEMPTED: Lane.RETURNING,
+    Cause.YIELDED: Lane.RETURNING,
+    Cause.RESUMED: Lane.INTERACTIVE,
+    Cause.RETRIED: Lane.INTERACTIVE,
+}
+"""The lane of what becomes pending; others keep theirs, but for what comes due after an attempt."""
+_BY_USER = frozenset({Cause.RESUMED, Cause.RETRIED})
+_AFRESH = _BY_USER | {Cause.PUBLISHED}
+_FOLLOWED: dict[Intent, Cause | None] = {Intent.RUN: None, Intent.PAUSE: Cause.HALTED, Intent.CANCEL: Cause.CANCELLED}
 
-def claimed(download: Download, owner: str, now: float, lease: float) -> tuple[Download, list[Transition]]:
-    """The download as `owner` holds it until `now + lease`, and the story of that. Raises `Conflict`."""
-    story: list[Transition] = []
-    if download.phase in CLAIMED_PHASES:
-        if held(download, now):
-            raise Conflict(
-                f"download {download.id} is being worked on by {download.owner}: wait until it has ended, or pause it"
-            )
-        download, left = advanced(download, Cause.YIELDED, now, detail=f"the lease of {download.owner} ran out")
-        story.append(left)
-    if download.phase is not Phase.PENDING:
-        raise Conflict(f"download {download.id} is {download.phase.value} and cannot be started as it is")
-    story.append(_step(download, Cause.CLAIMED, now, None))
-    return replace(download, phase=Phase.SCHEDULED, owner=owner, lease_until=now + lease), story
+
+# --- who holds it -----------------------------------------------------------------------------------------------------
+
+
+def claimed(download: Download, owner: str, now: float, lease: float) -> list[Move]:
+    """How it gets to be held by `owner` until `now + lease`. It is, if the last step is CLAIMED.
+
+    A lease that has run out is yielded first, and the intent followed.
+    """
+    moves: list[Move] = []
+    if download.phase in CLAIMED_PHASES and not is_held(download, now):
+        moves = abandoned(download, now, f"the lease of {download.owner} ran out")
+        download = moves[-1][0]
+    if download.phase is Phase.PENDING and download.intent is Intent.RUN:
+        held = replace(download, phase=Phase.SCHEDULED, owner=owner, lease_until=now + lease)
+        moves.append((held, _step(download, Cause.CLAIMED, now, None)))
+    return moves
+
+
+def abandoned(download: Download, now: float, detail: str) -> list[Move]:
+    """How a claimed download comes back to the queue, or to where the user wanted it."""
+    moves = [advanced(download, Cause.YIELDED, now, detail=detail)]
+    followed = _FOLLOWED[download.intent]
+    if followed is not None:
+        moves.append(advanced(moves[-1][0], followed, now))
+    return moves
+
+
+def is_held(download: Download, now: float) -> bool:
+    """Whether an owner holds it whose lease has not run out."""
+    return download.phase in CLAIMED_PHASES and download.lease_until is not None and download.lease_until > now
+
+
+def demand_free(download: Download, now: float, remedy: str) -> None:
+    """Raises `Conflict` while a live owner holds it; `remedy` says what to do."""
+    if is_held(download, now):
+        raise Conflict(f"download {download.id} is being worked on by {download.owner}: {remedy}")
+
+
+def demand_owner(download: Download, owner: str | None) -> None:
+    """Raises `Conflict` when `owner` is given and does not hold the download."""
+    if owner is not None and download.owner != owner:
+        raise Conflict(f"download {download.id} is no longer this worker's: {download.owner or 'nobody'} holds it now")
+
+
+# --- where it stands --------------------------------------------------------------------------------------------------
 
 
 def advanced(
@@ -41,8 +90,10 @@ def advanced(
     path: str | None = None,
     verified: Verified | None = None,
     fault: Fault | None = None,
-) -> tuple[Download, Transition]:
-    """The download after `cause`, with the facts given. Raises `Conflict` and `IllegalTransition`.
+    due: float | None = None,
+    attempts: int | None = None,
+) -> Move:
+    """The download after `cause`, with the facts given: see `ports.Repository.advance`.
 
     A final phase sets the time at which it finished; every other phase clears it.
     """
@@ -50,19 +101,43 @@ def advanced(
     if cause is Cause.CLAIMED:
         raise IllegalTransition("a download is claimed for an owner, never without one")
     step = _step(download, cause, now, detail)
-    anew = cause is Cause.RETRIED
+    anew, afresh = cause is Cause.RETRIED, cause in _AFRESH
     keeps_owner = step.target in CLAIMED_PHASES
+    timed = step.target is Phase.WAITING and cause is not Cause.DISCONNECTED
+    tries = attempts if attempts is not None else 0 if afresh else download.attempts
+    pending = step.target is Phase.PENDING
     changed = replace(
         download,
         phase=step.target,
+        intent=Intent.RUN if cause in _BY_USER else download.intent,
         path=path or (None if anew else download.path),
         verified=verified or (None if anew else download.verified),
-        fault=fault or (None if anew else download.fault),
+        fault=fault or (None if afresh else download.fault),
+        attempts=tries,
+        due=due if timed else None,
         finished=now if step.target in FINAL_PHASES else None,
         owner=download.owner if keeps_owner else None,
         lease_until=download.lease_until if keeps_owner else None,
+        ready=now if pending else download.ready,
+        lane=_lane(download.lane, cause, tries) if pending else download.lane,
     )
     return changed, step
+
+
+def _lane(lane: Lane, cause: Cause, attempts: int) -> Lane:
+    """Where one goes that becomes pending."""
+    if lane is Lane.NOW and cause not in _BY_USER:
+        return Lane.NOW
+    if cause is Cause.DUE and attempts:
+        return Lane.RETRY
+    return _LANES.get(cause, lane)
+
+
+def _step(download: Download, cause: Cause, now: float, detail: str | None) -> Transition:
+    return Transition(UNNUMBERED, download.id, now, download.phase, advance(download.phase, cause), cause, detail)
+
+
+# --- what is known of it ----------------------------------------------------------------------------------------------
 
 
 def checkpointed(download: Download, checkpoint: Checkpoint, owner: str | None) -> tuple[Download, Checkpoint]:
@@ -75,57 +150,27 @@ def checkpointed(download: Download, checkpoint: Checkpoint, owner: str | None) 
 
 def respecified(download: Download, spec: DownloadSpec, now: float) -> Download:
     """The download with another spec. Raises `Conflict` while a live owner holds it."""
-    if held(download, now):
-        raise Conflict(f"download {download.id} is being worked on by {download.owner}: pause it before it is changed")
+    demand_free(download, now, "pause it before it is changed")
     return replace(download, spec=spec)
+
+
+def repeats(new: Download, known: Download) -> bool:
+    """Whether `new` asks for what `known` is still to bring: the same range of the same address under the same name."""
+    ours, theirs = new.spec, known.spec
+    same = (ours.uris[0], ours.directory, ours.output, ours.range) == (
+        theirs.uris[0],
+        theirs.directory,
+        theirs.output,
+        theirs.range,
+    )
+    return same and known.phase not in FINAL_PHASES
 
 
 def demand_removable(download: Download, now: float) -> None:
     """Raises `Conflict` while a live owner holds it."""
-    if held(download, now):
-        raise Conflict(f"download {download.id} is being worked on by {download.owner}: cancel it before it is removed")
-
-
-def demand_owner(download: Download, owner: str | None) -> None:
-    """Raises `Conflict` when `owner` is given and does not hold the download."""
-    if owner is not None and download.owner != owner:
-        raise Conflict(f"download {download.id} is no longer this worker's: {download.owner or 'nobody'} holds it now")
-
-
-def held(download: Download, now: float) -> bool:
-    """Whether an owner holds it whose lease has not run out."""
-    return download.phase in CLAIMED_PHASES and download.lease_until is not None and download.lease_until > now
-
-
-def prefix_of(reference: str) -> str:
-    """What an id must begin with to be meant. Raises `DownloadNotFound` for what no id can begin with."""
-    prefix = reference.strip().lower()
-    if not prefix:
-        raise DownloadNotFound("an empty id means no download: `dlm list` shows the ids")
-    if len(prefix) > 16 or not set(prefix) <= set("0123456789abcdef"):
-        raise DownloadNotFound(f"{reference!r} is not an id, which has 16 hexadecimal digits: `dlm list` shows them")
-    return prefix
-
-
-def the_one(prefix: str, found: list[DownloadId]) -> DownloadId:
-    """The only id in `found`. Raises `DownloadNotFound` that says how many begin with `prefix`."""
-    if not found:
-        raise DownloadNotFound(f"no download has an id that begins with '{prefix}': `dlm list` shows them")
-    if len(found) > 1:
-        shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
-        raise DownloadNotFound(f"'{prefix}' is the start of more than one id ({shown}): give more digits")
-    return found[0]
-
-
-def missing(id: DownloadId) -> DownloadNotFound:
-    """The error for an id that nothing goes by."""
-    return DownloadNotFound(f"there is no download {id}: `dlm list` shows those that are known")
+    demand_free(download, now, "cancel it before it is removed")
 
 
 def duplicate(id: DownloadId) -> Conflict:
     """The error for an id that something goes by already."""
     return Conflict(f"there is a download {id} already")
-
-
-def _step(download: Download, cause: Cause, now: float, detail: str | None) -> Transition:
-    return Transition(UNNUMBERED, download.id, now, download.phase, advance(download.phase, cause), cause, detail)

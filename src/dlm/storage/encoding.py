@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from dlm.model.download import DownloadSpec, Fault, Place
@@ -18,6 +19,8 @@ from dlm.model.resource import Digest, Mirror, Part, Resource, Validator, Verifi
 from dlm.model.span import Span
 
 Wire = Mapping[str, Any]
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _PLAIN_SPEC_FIELDS = (
     "output",
@@ -180,6 +183,21 @@ def decode_text(stored: str | bytes | None) -> str | None:
     return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
 
 
+def encode_host(host: str) -> str:
+    """A host for a column that is compared and joined as text. No host that can be asked loses anything."""
+    return host.encode("utf-8", "replace").decode()
+
+
+def encode_position(position: float | None) -> float:
+    """A position for a column: what has none stands behind everything, at infinity."""
+    return inf if position is None else position
+
+
+def decode_position(stored: float) -> float | None:
+    """What `encode_position` wrote."""
+    return None if stored == inf else stored
+
+
 def _mirror_to_wire(mirror: Mirror) -> Wire:
     return {"uri": mirror.uri, "resolved": mirror.resolved, "home": mirror.home}
 
@@ -215,7 +233,7 @@ def _known(wire: Wire, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _dump(wire: Wire) -> str:
-    return json.dumps(wire, separators=(",", ":"))
+    return _ENCODER.encode(wire)
 
 
 def _load(text: str) -> Wire:

@@ -178,6 +178,7 @@ def _erase(folder: int, name: str, place: Place) -> bool:
     if not is_that_file(folder, name, place):
         return False
     os.unlink(name, dir_fd=folder)
+    sync_folder(folder)
     return True
 
 

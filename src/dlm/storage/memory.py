@@ -9,51 +9,67 @@ from dataclasses import replace
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent
+from dlm.model.queue import Change
 from dlm.model.resource import Verified
-from dlm.ports import DownloadQuery, HostPolicy
+from dlm.ports import DownloadQuery
 from dlm.storage import changes
+from dlm.storage.changes import Move
+from dlm.storage.memory_queue import MemoryQueue
+from dlm.storage.memory_records import Records
+from dlm.storage.orders import amended
+from dlm.storage.wording import is_worded
+
+
+class MemoryState:
+    """The twin of `SqliteState`: the same records as a Repository and as a Queue."""
+
+    def __init__(self, *, wall: Callable[[], float] = time.time) -> None:
+        records = Records(wall)
+        self.repository = MemoryRepository(records)
+        self.queue = MemoryQueue(records)
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class MemoryRepository:
-    """`dlm.ports.Repository` in dictionaries, for one event loop. `wall` tells the time by which leases run out."""
+    """`dlm.ports.Repository` in dictionaries, for one event loop."""
 
-    def __init__(self, *, wall: Callable[[], float] = time.time) -> None:
-        self._wall = wall
-        self._downloads: dict[DownloadId, Download] = {}
-        self._checkpoints: dict[DownloadId, dict[int, Checkpoint]] = {}
-        self._events: list[Transition] = []
-        self._last_seq = 0
-        self._hosts: dict[str, HostPolicy] = {}
+    def __init__(self, records: Records) -> None:
+        self._records = records
 
-    async def add(self, downloads: Sequence[Download]) -> None:
-        known = set(self._downloads)
+    async def add(self, downloads: Sequence[Download], *, unless_known: bool = False) -> list[Download]:
+        ids = set(self._records.downloads)
+        known: dict[tuple[str, str], list[Download]] = {}
+        for each in self._records.downloads.values() if unless_known else ():
+            known.setdefault(_address(each), []).append(each)
+        new: list[Download] = []
+        there: list[Download] = []
         for download in downloads:
-            if download.id in known:
-                raise changes.duplicate(download.id)
-            known.add(download.id)
-        self._downloads.update((download.id, download) for download in downloads)
+            alike = known.setdefault(_address(download), [])
+            found = next((each for each in alike if unless_known and changes.repeats(download, each)), None)
+            there.append(found or download)
+            if found is None:
+                if download.id in ids:
+                    raise changes.duplicate(download.id)
+                ids.add(download.id)
+                alike.append(download)
+                new.append(download)
+        for download in new:
+            self._records.insert(download)
+        return there
 
     async def get(self, id: DownloadId) -> Download:
-        try:
-            return self._downloads[id]
-        except KeyError:
-            raise changes.missing(id) from None
+        return self._records.get(id)
 
     async def identify(self, prefix: str) -> DownloadId:
-        start = changes.prefix_of(prefix)
-        return changes.the_one(start, sorted(id for id in self._downloads if id.startswith(start)))
+        return self._records.identify(prefix)
 
     async def find(self, query: DownloadQuery) -> list[Download]:
         newest = self._newest()
         if query.before is not None:
-            newest = newest[newest.index(await self.get(query.before)) + 1 :]
-        found = [
-            download
-            for download in newest
-            if (query.phases is None or download.phase in query.phases)
-            and (query.directory is None or download.spec.directory == query.directory)
-        ]
-        return found[: max(query.limit, 0)]
+            newest = newest[newest.index(self._records.get(query.before)) + 1 :]
+        return [each for each in newest if _matches(query, each)][: max(query.limit, 0)]
 
     async def same(self, uri: str, directory: str, output: str | None) -> list[Download]:
         return [
@@ -62,17 +78,18 @@ class MemoryRepository:
             if (download.spec.uris[0], download.spec.directory, download.spec.output) == (uri, directory, output)
         ]
 
-    async def claim(self, id: DownloadId, owner: str, now: float, lease: float) -> Download:
-        download, story = changes.claimed(await self.get(id), owner, now, lease)
-        self._downloads[id] = download
-        for transition in story:
-            self._append(transition)
-        return download
+    async def claim(self, ids: Sequence[DownloadId], owner: str, now: float, lease: float) -> list[Move]:
+        gained: list[Move] = []
+        for id in ids:
+            download = self._records.downloads.get(id)
+            moves = [] if download is None else changes.claimed(download, owner, now, lease)
+            gained += [move for move in self._records.record(moves) if move[1].cause is Cause.CLAIMED]
+        return gained
 
     async def renew(self, owner: str, until: float) -> None:
-        for id, download in self._downloads.items():
+        for id, download in self._records.downloads.items():
             if download.owner == owner:
-                self._downloads[id] = replace(download, lease_until=until)
+                self._records.downloads[id] = replace(download, lease_until=until)
 
     async def advance(
         self,
@@ -85,58 +102,75 @@ class MemoryRepository:
         path: str | None = None,
         verified: Verified | None = None,
         fault: Fault | None = None,
-    ) -> tuple[Download, Transition]:
-        before = await self.get(id)
-        download, transition = changes.advanced(
-            before, cause, now, owner=owner, detail=detail, path=path, verified=verified, fault=fault
+        due: float | None = None,
+        attempts: int | None = None,
+    ) -> Move:
+        move = changes.advanced(
+            self._records.get(id),
+            cause,
+            now,
+            owner=owner,
+            detail=detail,
+            path=path,
+            verified=verified,
+            fault=fault,
+            due=due,
+            attempts=attempts,
         )
-        self._downloads[id] = download
-        return download, self._append(transition)
+        return self._records.record([move])[0]
+
+    async def amend(self, id: DownloadId, change: Change, now: float) -> Download:
+        download, move = amended(self._records.get(id), change, now)
+        self._records.downloads[id] = download
+        self._records.record([] if move is None else [move])
+        return download
 
     async def respecify(self, id: DownloadId, spec: DownloadSpec) -> Download:
-        self._downloads[id] = changes.respecified(await self.get(id), spec, self._wall())
-        return self._downloads[id]
+        self._records.downloads[id] = changes.respecified(self._records.get(id), spec, self._records.wall())
+        return self._records.downloads[id]
 
     async def intend(self, id: DownloadId, intent: Intent) -> Download:
-        self._downloads[id] = replace(await self.get(id), intent=intent)
-        return self._downloads[id]
+        self._records.downloads[id] = replace(self._records.get(id), intent=intent)
+        return self._records.downloads[id]
 
     async def checkpoint(self, id: DownloadId, checkpoint: Checkpoint, *, owner: str | None = None) -> None:
-        self._downloads[id], latest = changes.checkpointed(await self.get(id), checkpoint, owner)
-        parts = self._checkpoints.setdefault(id, {})
+        self._records.downloads[id], latest = changes.checkpointed(self._records.get(id), checkpoint, owner)
+        parts = self._records.checkpoints.setdefault(id, {})
         # Taken out first, so that the one saved last stands last.
         parts.pop(latest.part, None)
         parts[latest.part] = latest
 
     async def checkpoint_of(self, id: DownloadId) -> Checkpoint | None:
-        return next(reversed(self._checkpoints.get(id, {}).values()), None)
+        return next(reversed(self._records.checkpoints.get(id, {}).values()), None)
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
-        self._checkpoints.pop(id, None)
+        self._records.checkpoints.pop(id, None)
 
     async def remove(self, id: DownloadId) -> None:
-        changes.demand_removable(await self.get(id), self._wall())
-        del self._downloads[id]
-        self._checkpoints.pop(id, None)
-        self._events = [event for event in self._events if event.id != id]
+        changes.demand_removable(self._records.get(id), self._records.wall())
+        self._records.forget(id)
 
     async def story(self, id: DownloadId) -> list[Transition]:
-        return [event for event in self._events if event.id == id]
+        return [event for event in self._records.events if event.id == id]
 
-    async def host_policy(self, host: str) -> HostPolicy | None:
-        return self._hosts.get(host)
-
-    async def learn(self, policy: HostPolicy) -> None:
-        self._hosts[policy.host] = policy
+    async def events_since(self, seq: int, limit: int) -> list[Transition]:
+        return [event for event in self._records.events if event.seq > seq][: max(limit, 0)]
 
     async def close(self) -> None:
         """Nothing is held."""
 
     def _newest(self) -> list[Download]:
-        return list(reversed(self._downloads.values()))
+        return list(reversed(self._records.downloads.values()))
 
-    def _append(self, transition: Transition) -> Transition:
-        self._last_seq += 1
-        numbered = replace(transition, seq=self._last_seq)
-        self._events.append(numbered)
-        return numbered
+
+def _address(download: Download) -> tuple[str, str]:
+    return download.spec.uris[0], download.spec.directory
+
+
+def _matches(query: DownloadQuery, download: Download) -> bool:
+    return (
+        (query.phases is None or download.phase in query.phases)
+        and (query.directory is None or download.spec.directory == query.directory)
+        and (query.group is None or download.group == query.group)
+        and (query.text is None or is_worded(query.text, download.name, download.spec.uris[0]))
+    )

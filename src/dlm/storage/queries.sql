@@ -4,22 +4,30 @@
 -- Record a new download.
 INSERT INTO downloads (
   id, spec, uri, directory, output, added, phase, intent, name, size, downloaded, path, verified, fault, finished,
-  owner, lease_until, group_id
+  owner, lease_until, group_id, host, lot, lane, priority, position, ready, due, attempts
 ) VALUES (
   :id, :spec, :uri, :directory, :output, :added, :phase, :intent, :name, :size, :downloaded, :path, :verified, :fault,
-  :finished, :owner, :lease_until, :group_id
+  :finished, :owner, :lease_until, :group_id, :host, :lot, :lane, :priority, :position, :ready, :due, :attempts
 );
 
--- :save_download
--- Write everything of a download that a command may change.
+-- :save_life
+-- Write what changes with the phase, the intent or the owner.
 UPDATE downloads SET
-  phase = :phase, intent = :intent, name = :name, size = :size, downloaded = :downloaded, path = :path,
-  verified = :verified, fault = :fault, finished = :finished, owner = :owner, lease_until = :lease_until
+  phase = :phase, intent = :intent, path = :path, verified = :verified, fault = :fault, finished = :finished,
+  owner = :owner, lease_until = :lease_until, lane = :lane, ready = :ready, due = :due, attempts = :attempts
 WHERE id = :id;
 
 -- :save_spec
 -- Write what the user asks for now, with the columns that repeat parts of it.
-UPDATE downloads SET spec = :spec, uri = :uri, directory = :directory, output = :output WHERE id = :id;
+UPDATE downloads SET
+  spec = :spec, uri = :uri, directory = :directory, output = :output, host = :host, lot = :lot
+WHERE id = :id;
+
+-- :save_rank
+-- Write what decides the place in the queue.
+UPDATE downloads SET
+  lane = :lane, priority = :priority, position = :position, group_id = :group_id, host = :host, lot = :lot
+WHERE id = :id;
 
 -- :save_progress
 -- Write what a checkpoint implies. Every 2 s for each running download, so it touches no index.
@@ -38,16 +46,32 @@ SELECT id FROM downloads WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id
 SELECT seq FROM downloads WHERE id = :id;
 
 -- :find_downloads
--- A page of downloads, newest first.
+-- A page of downloads, newest first; a pattern is looked for in name and address.
 SELECT * FROM downloads
 WHERE (:before IS NULL OR seq < :before) AND (:directory IS NULL OR directory = :directory)
+  AND (:pattern IS NULL OR name LIKE :pattern ESCAPE '\' OR uri LIKE :pattern ESCAPE '\')
 ORDER BY seq DESC LIMIT :limit;
 
--- :find_downloads_in_phases
--- The same, of some phases only (a JSON array); separate, so that the index on the phase serves it.
-SELECT * FROM downloads
-WHERE phase IN (SELECT value FROM json_each(:phases))
+-- :find_in_phases
+-- The same, of some phases only (a JSON array): the first of each phase, from its index, and the first of these.
+SELECT * FROM downloads WHERE seq IN (
+  SELECT found.seq FROM json_each(:phases) AS wanted CROSS JOIN downloads AS found
+  WHERE found.seq IN (
+    SELECT seq FROM downloads
+    WHERE phase = wanted.value
+      AND (:before IS NULL OR seq < :before) AND (:directory IS NULL OR directory = :directory)
+      AND (:pattern IS NULL OR name LIKE :pattern ESCAPE '\' OR uri LIKE :pattern ESCAPE '\')
+    ORDER BY seq DESC LIMIT :limit
+  )
+) ORDER BY seq DESC LIMIT :limit;
+
+-- :find_in_group
+-- The same, of one group only, and of some phases (a JSON array) if they are given.
+SELECT * FROM downloads INDEXED BY downloads_group
+WHERE group_id = :group
+  AND (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
   AND (:before IS NULL OR seq < :before) AND (:directory IS NULL OR directory = :directory)
+  AND (:pattern IS NULL OR name LIKE :pattern ESCAPE '\' OR uri LIKE :pattern ESCAPE '\')
 ORDER BY seq DESC LIMIT :limit;
 
 -- :same_downloads
@@ -70,6 +94,10 @@ INSERT INTO events (download, at, origin, target, cause, detail) VALUES (:id, :a
 -- The transitions of a download, oldest first.
 SELECT * FROM events WHERE download = :id ORDER BY seq;
 
+-- :events_since
+-- Transitions of all downloads after a number, oldest first.
+SELECT * FROM events WHERE seq > :seq ORDER BY seq LIMIT :limit;
+
 -- :save_checkpoint
 -- Replace the checkpoint of one part; the new row gets a new revision.
 INSERT OR REPLACE INTO checkpoints (download, part, resource, place, done) VALUES (:id, :part, :resource, :place, :done);
@@ -81,11 +109,3 @@ SELECT * FROM checkpoints WHERE download = :id ORDER BY revision DESC LIMIT 1;
 -- :delete_checkpoints
 -- Forget how far a download had come.
 DELETE FROM checkpoints WHERE download = :id;
-
--- :get_host
--- What was learned about a host.
-SELECT * FROM hosts WHERE host = :host;
-
--- :save_host
--- Replace what is known about a host.
-INSERT OR REPLACE INTO hosts (host, connections, ranges, learned) VALUES (:host, :connections, :ranges, :learned);

@@ -1,92 +1,105 @@
-"""The durable Repository: what `changes` decides, done in SQLite, one transaction a call.
-
-One thread owns the connection. A call that is cancelled while it waits has either not begun, and then nothing happens,
-or is carried to its end there: never half.
-"""
+"""The durable Repository: what `changes` decides, done in SQLite, one transaction a call."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from itertools import islice
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
-from dlm.model.error import StateUnusable
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent
+from dlm.model.queue import Change
 from dlm.model.resource import Verified
-from dlm.ports import DownloadQuery, HostPolicy
-from dlm.storage import changes, rows
+from dlm.ports import DownloadQuery
+from dlm.storage import access, changes, references, rows
+from dlm.storage.changes import Move
+from dlm.storage.database import Statements
 from dlm.storage.encoding import encode_text
-from dlm.storage.sqlite import Database, Statements, open_database
+from dlm.storage.orders import amended
+from dlm.storage.queue import SqliteQueue
+from dlm.storage.state_thread import StateThread
+from dlm.storage.wording import is_worded, pattern_of
 
-T = TypeVar("T")
+_MANY = 200
 
 
-class SqliteRepository:
-    """`dlm.ports.Repository` on one SQLite file, which other processes may use at the same time."""
+class SqliteState:
+    """One SQLite file, which other processes may use at the same time, as a Repository and as a Queue."""
 
-    def __init__(self, database: Database, thread: ThreadPoolExecutor, wall: Callable[[], float]) -> None:
-        self._database = database
+    def __init__(self, thread: StateThread, wall: Callable[[], float]) -> None:
         self._thread = thread
-        self._wall = wall
-        self._closed = False
+        self.repository = SqliteRepository(thread, wall)
+        self.queue = SqliteQueue(thread)
 
     @classmethod
-    async def open(cls, path: str, *, wall: Callable[[], float] = time.time) -> SqliteRepository:
-        """The Repository in the file `path`, made if there is none. `wall` tells the time by which leases run out.
+    async def open(cls, path: str, *, wall: Callable[[], float] = time.time) -> SqliteState:
+        """The state in the file `path`, made if there is none. `wall` tells the time by which leases run out.
 
         Raises `StateUnusable`, `ReadOnly`, `DiskFull` or `Conflict`.
         """
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dlm-state")
-        try:
-            database = await asyncio.get_running_loop().run_in_executor(thread, open_database, path)
-        except BaseException:
-            thread.shutdown(wait=False)
-            raise
-        return cls(database, thread, wall)
+        thread = StateThread()
+        await thread.open(path)
+        return cls(thread, wall)
 
-    async def add(self, downloads: Sequence[Download]) -> None:
-        def work(statements: Statements) -> None:
-            for download in downloads:
-                if statements.one("seq_of_download", id=download.id) is not None:
-                    raise changes.duplicate(download.id)
-                statements.run("insert_download", **rows.download_columns(download))
+    async def close(self) -> None:
+        """Do what was asked for before, then release the file. Idempotent."""
+        await self._thread.close()
 
-        await self._write(work)
+
+class SqliteRepository:
+    """`dlm.ports.Repository` on one SQLite file."""
+
+    def __init__(self, thread: StateThread, wall: Callable[[], float]) -> None:
+        self._thread = thread
+        self._wall = wall
+
+    @classmethod
+    async def open(cls, path: str, *, wall: Callable[[], float] = time.time) -> SqliteRepository:
+        """The Repository alone; see `SqliteState.open`."""
+        return (await SqliteState.open(path, wall=wall)).repository
+
+    async def add(self, downloads: Sequence[Download], *, unless_known: bool = False) -> list[Download]:
+        def prepare() -> list[rows.Row]:
+            return [rows.download_columns(download) for download in downloads]
+
+        # Before the lock is taken, for which others wait 5 s at most; and aside where it would hold up the event loop.
+        columns = prepare() if len(downloads) < _MANY else await asyncio.to_thread(prepare)
+
+        def work(statements: Statements) -> list[Download]:
+            both = zip(downloads, columns, strict=True)
+            return [_add(statements, download, row, unless_known=unless_known) for download, row in both]
+
+        return await self._thread.write(work)
 
     async def get(self, id: DownloadId) -> Download:
-        return await self._read(lambda statements: _get(statements, id))
+        return await self._thread.read(lambda statements: access.get(statements, id))
 
     async def identify(self, prefix: str) -> DownloadId:
-        start = changes.prefix_of(prefix)
-        found = await self._read(lambda statements: statements.all("ids_with_prefix", prefix=start))
-        return changes.the_one(start, [row["id"] for row in found])
+        return await self._thread.read(lambda statements: access.identify(statements, prefix))
 
     async def find(self, query: DownloadQuery) -> list[Download]:
-        return await self._read(lambda statements: _find(statements, query))
+        return await self._thread.read(lambda statements: _find(statements, query))
 
     async def same(self, uri: str, directory: str, output: str | None) -> list[Download]:
-        wanted = {"uri": encode_text(uri), "directory": encode_text(directory), "output": encode_text(output)}
-        found = await self._read(lambda statements: statements.all("same_downloads", **wanted))
-        return [rows.download_of(row) for row in found]
+        return await self._thread.read(lambda statements: _same(statements, uri, directory, output))
 
-    async def claim(self, id: DownloadId, owner: str, now: float, lease: float) -> Download:
-        def work(statements: Statements) -> Download:
-            download, story = changes.claimed(_get(statements, id), owner, now, lease)
-            statements.run("save_download", **rows.changing_columns(download))
-            for transition in story:
-                _append(statements, transition)
-            return download
+    async def claim(self, ids: Sequence[DownloadId], owner: str, now: float, lease: float) -> list[Move]:
+        def work(statements: Statements) -> list[Move]:
+            gained: list[Move] = []
+            for id in ids:
+                download = access.seek(statements, id)
+                moves = [] if download is None else changes.claimed(download, owner, now, lease)
+                gained += [move for move in access.record(statements, moves) if move[1].cause is Cause.CLAIMED]
+            return gained
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def renew(self, owner: str, until: float) -> None:
-        await self._write(lambda statements: statements.run("renew_leases", owner=encode_text(owner), until=until))
+        await self._thread.write(lambda statements: statements.run("renew_leases", owner=encode_text(owner), until=until))
 
     async def advance(
         self,
@@ -99,97 +112,103 @@ class SqliteRepository:
         path: str | None = None,
         verified: Verified | None = None,
         fault: Fault | None = None,
-    ) -> tuple[Download, Transition]:
-        def work(statements: Statements) -> tuple[Download, Transition]:
-            before = _get(statements, id)
-            download, transition = changes.advanced(
-                before, cause, now, owner=owner, detail=detail, path=path, verified=verified, fault=fault
+        due: float | None = None,
+        attempts: int | None = None,
+    ) -> Move:
+        def work(statements: Statements) -> Move:
+            move = changes.advanced(
+                access.get(statements, id),
+                cause,
+                now,
+                owner=owner,
+                detail=detail,
+                path=path,
+                verified=verified,
+                fault=fault,
+                due=due,
+                attempts=attempts,
             )
-            statements.run("save_download", **rows.changing_columns(download))
-            return download, _append(statements, transition)
+            return access.record(statements, [move])[0]
 
-        return await self._write(work)
+        return await self._thread.write(work)
+
+    async def amend(self, id: DownloadId, change: Change, now: float) -> Download:
+        def work(statements: Statements) -> Download:
+            download, move = amended(access.get(statements, id), change, now)
+            statements.run("save_spec", **rows.spec_columns(download))
+            statements.run("save_rank", **rows.rank_columns(download), **rows.host_columns(download))
+            access.record(statements, [] if move is None else [move])
+            return download
+
+        return await self._thread.write(work)
 
     async def respecify(self, id: DownloadId, spec: DownloadSpec) -> Download:
         def work(statements: Statements) -> Download:
-            download = changes.respecified(_get(statements, id), spec, self._wall())
+            download = changes.respecified(access.get(statements, id), spec, self._wall())
             statements.run("save_spec", **rows.spec_columns(download))
             return download
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def intend(self, id: DownloadId, intent: Intent) -> Download:
         def work(statements: Statements) -> Download:
-            download = replace(_get(statements, id), intent=intent)
-            statements.run("save_download", **rows.changing_columns(download))
+            download = replace(access.get(statements, id), intent=intent)
+            statements.run("save_life", **rows.life_columns(download))
             return download
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def checkpoint(self, id: DownloadId, checkpoint: Checkpoint, *, owner: str | None = None) -> None:
         def work(statements: Statements) -> None:
-            download, latest = changes.checkpointed(_get(statements, id), checkpoint, owner)
+            download, latest = changes.checkpointed(access.get(statements, id), checkpoint, owner)
             statements.run("save_progress", **rows.progress_columns(download))
             statements.run("save_checkpoint", **rows.checkpoint_columns(download, latest))
 
-        await self._write(work)
+        await self._thread.write(work)
 
     async def checkpoint_of(self, id: DownloadId) -> Checkpoint | None:
-        row = await self._read(lambda statements: statements.one("latest_checkpoint", id=id))
+        row = await self._thread.read(lambda statements: statements.one("latest_checkpoint", id=id))
         return None if row is None else rows.checkpoint_of(row)
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
-        await self._write(lambda statements: statements.run("delete_checkpoints", id=id))
+        await self._thread.write(lambda statements: statements.run("delete_checkpoints", id=id))
 
     async def remove(self, id: DownloadId) -> None:
         def work(statements: Statements) -> None:
-            changes.demand_removable(_get(statements, id), self._wall())
+            changes.demand_removable(access.get(statements, id), self._wall())
             statements.run("delete_download", id=id)
 
-        await self._write(work)
+        await self._thread.write(work)
 
     async def story(self, id: DownloadId) -> list[Transition]:
-        found = await self._read(lambda statements: statements.all("story_of_download", id=id))
+        found = await self._thread.read(lambda statements: statements.all("story_of_download", id=id))
         return [rows.transition_of(row) for row in found]
 
-    async def host_policy(self, host: str) -> HostPolicy | None:
-        row = await self._read(lambda statements: statements.one("get_host", host=encode_text(host)))
-        return None if row is None else rows.host_of(row)
-
-    async def learn(self, policy: HostPolicy) -> None:
-        known = {
-            "host": encode_text(policy.host),
-            "connections": policy.connections,
-            "ranges": policy.ranges,
-            "learned": policy.learned,
-        }
-        await self._write(lambda statements: statements.run("save_host", **known))
+    async def events_since(self, seq: int, limit: int) -> list[Transition]:
+        wanted = {"seq": seq, "limit": max(limit, 0)}
+        found = await self._thread.read(lambda statements: statements.all("events_since", **wanted))
+        return [rows.transition_of(row) for row in found]
 
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        closing = self._thread.submit(self._database.close)
-        self._thread.shutdown(wait=False)
-        await asyncio.wrap_future(closing)
-
-    async def _read(self, work: Callable[[Statements], T]) -> T:
-        return await self._run(self._database.read, work)
-
-    async def _write(self, work: Callable[[Statements], T]) -> T:
-        return await self._run(self._database.write, work)
-
-    async def _run(self, act: Callable[[Callable[[Statements], T]], T], work: Callable[[Statements], T]) -> T:
-        if self._closed:
-            raise StateUnusable("the database of downloads was closed already: this is a defect of dlm")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, act, work)
+        await self._thread.close()
 
 
-def _get(statements: Statements, id: DownloadId) -> Download:
-    row = statements.one("get_download", id=id)
-    if row is None:
-        raise changes.missing(id)
-    return rows.download_of(row)
+def _add(statements: Statements, download: Download, row: rows.Row, *, unless_known: bool) -> Download:
+    if unless_known:
+        known = statements.all("same_downloads", uri=row["uri"], directory=row["directory"], output=row["output"])
+        # The oldest: another process that asks for the same at this moment finds that one as well.
+        for each in map(rows.download_of, reversed(known)):
+            if changes.repeats(download, each):
+                return each
+    if statements.one("seq_of_download", id=download.id) is not None:
+        raise changes.duplicate(download.id)
+    statements.run("insert_download", **row)
+    return download
+
+
+def _same(statements: Statements, uri: str, directory: str, output: str | None) -> list[Download]:
+    wanted = {"uri": encode_text(uri), "directory": encode_text(directory), "output": encode_text(output)}
+    return [rows.download_of(row) for row in statements.all("same_downloads", **wanted)]
 
 
 def _find(statements: Statements, query: DownloadQuery) -> list[Download]:
@@ -197,16 +216,26 @@ def _find(statements: Statements, query: DownloadQuery) -> list[Download]:
     if query.before is not None:
         cursor = statements.one("seq_of_download", id=query.before)
         if cursor is None:
-            raise changes.missing(query.before)
+            raise references.missing(query.before)
         before = cursor["seq"]
-    wanted = {"before": before, "directory": encode_text(query.directory), "limit": max(query.limit, 0)}
-    if query.phases is None:
-        found = statements.all("find_downloads", **wanted)
+    found = _matching(statements, query, before)
+    return [rows.download_of(row) for row in islice(found, max(query.limit, 0))]
+
+
+def _matching(statements: Statements, query: DownloadQuery, before: int | None) -> Iterator[rows.SqliteRow]:
+    wanted = {
+        "before": before,
+        "directory": encode_text(query.directory),
+        "pattern": None if query.text is None else pattern_of(query.text),
+        # A pattern says what may match: how many rows do is known later.
+        "limit": max(query.limit, 0) if query.text is None else -1,
+    }
+    phases = None if query.phases is None else json.dumps(sorted(phase.value for phase in query.phases))
+    if query.group is not None:
+        found = statements.each("find_in_group", group=encode_text(query.group), phases=phases, **wanted)
+    elif phases is not None:
+        found = statements.each("find_in_phases", phases=phases, **wanted)
     else:
-        phases = json.dumps(sorted(phase.value for phase in query.phases))
-        found = statements.all("find_downloads_in_phases", phases=phases, **wanted)
-    return [rows.download_of(row) for row in found]
-
-
-def _append(statements: Statements, transition: Transition) -> Transition:
-    return replace(transition, seq=statements.run("insert_event", **rows.transition_columns(transition)))
+        found = statements.each("find_downloads", **wanted)
+    text = query.text
+    return found if text is None else (row for row in found if is_worded(text, *rows.words_of(row)))

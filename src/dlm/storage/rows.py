@@ -11,25 +11,33 @@ from dlm.model.download import Checkpoint, Download
 from dlm.model.error import StateUnusable
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent, Phase
+from dlm.model.queue import Candidate
+from dlm.model.rank import Lane, Priority
 from dlm.ports import HostPolicy
 from dlm.storage.encoding import (
     decode_fault,
     decode_place,
+    decode_position,
     decode_resource,
     decode_spans,
     decode_spec,
     decode_text,
     decode_verified,
     encode_fault,
+    encode_host,
     encode_place,
+    encode_position,
     encode_resource,
     encode_spans,
     encode_spec,
     encode_text,
     encode_verified,
 )
+from dlm.storage.line import Standpoint
+from dlm.storage.lots import lot_of
 
 Row = dict[str, Any]
+SqliteRow = sqlite3.Row
 
 
 def spec_columns(download: Download) -> Row:
@@ -41,31 +49,50 @@ def spec_columns(download: Download) -> Row:
         "uri": encode_text(spec.uris[0]),
         "directory": encode_text(spec.directory),
         "output": encode_text(spec.output),
+        **host_columns(download),
     }
 
 
-def changing_columns(download: Download) -> Row:
-    """Everything that a command may change."""
+def life_columns(download: Download) -> Row:
+    """What changes with the phase, the intent or the owner."""
     return {
         "id": download.id,
         "phase": download.phase.value,
         "intent": download.intent.value,
-        "name": encode_text(download.name),
-        "size": download.size,
-        "downloaded": download.downloaded,
         "path": encode_text(download.path),
         "verified": encode_verified(download.verified),
         "fault": encode_fault(download.fault),
         "finished": download.finished,
         "owner": encode_text(download.owner),
         "lease_until": download.lease_until,
+        "lane": int(download.lane),
+        "ready": download.ready,
+        "due": download.due,
+        "attempts": download.attempts,
     }
+
+
+def rank_columns(download: Download) -> Row:
+    """What decides its place in the queue, as far as a user does. The group is part of the lot: see `host_columns`."""
+    return {
+        "id": download.id,
+        "lane": int(download.lane),
+        "priority": int(download.priority),
+        "position": encode_position(download.position),
+        "group_id": encode_text(download.group),
+    }
+
+
+def host_columns(download: Download) -> Row:
+    """The host, and the lot: whatever changes address or group changes them."""
+    host = encode_host(download.host)
+    return {"host": host, "lot": lot_of(host, download.group)}
 
 
 def download_columns(download: Download) -> Row:
     """The whole download."""
-    fixed = {"added": download.added, "group_id": encode_text(download.group)}
-    return {**spec_columns(download), **changing_columns(download), **fixed}
+    ranked, fixed = rank_columns(download), {"added": download.added}
+    return {**spec_columns(download), **life_columns(download), **progress_columns(download), **ranked, **fixed}
 
 
 def progress_columns(download: Download) -> Row:
@@ -120,7 +147,18 @@ def download_of(row: sqlite3.Row) -> Download:
             owner=decode_text(row["owner"]),
             lease_until=row["lease_until"],
             group=decode_text(row["group_id"]),
+            lane=Lane(row["lane"]),
+            priority=Priority(row["priority"]),
+            position=decode_position(row["position"]),
+            ready=row["ready"],
+            due=row["due"],
+            attempts=row["attempts"],
         )
+
+
+def words_of(row: sqlite3.Row) -> tuple[str | None, str | None]:
+    """Name and address, where texts are looked for."""
+    return decode_text(row["name"]), decode_text(row["uri"])
 
 
 def checkpoint_of(row: sqlite3.Row) -> Checkpoint:
@@ -148,9 +186,57 @@ def transition_of(row: sqlite3.Row) -> Transition:
         )
 
 
-def host_of(row: sqlite3.Row) -> HostPolicy:
+def candidate_of(row: sqlite3.Row) -> Candidate:
+    """The candidate in a row of the line."""
+    return Candidate(
+        id=row["id"],
+        seq=row["seq"],
+        host=row["host"],
+        lane=Lane(row["lane"]),
+        priority=Priority(row["priority"]),
+        ready=row["ready"],
+        position=decode_position(row["position"]),
+        group=decode_text(row["group_id"]),
+    )
+
+
+def standpoint_of(row: sqlite3.Row) -> Standpoint:
+    """Where the download in a row stands in the line."""
+    return Standpoint(row["seq"], Lane(row["lane"]), Priority(row["priority"]), decode_position(row["position"]))
+
+
+def standpoint_columns(point: Standpoint) -> Row:
+    """Where it stands in the line."""
+    return {
+        "seq": point.seq,
+        "lane": int(point.lane),
+        "priority": int(point.priority),
+        "position": encode_position(point.position),
+    }
+
+
+def policy_columns(policy: HostPolicy) -> Row:
     """What is known of a host."""
-    return HostPolicy(decode_text(row["host"]) or "", row["connections"], bool(row["ranges"]), row["learned"])
+    return {
+        "host": encode_text(policy.host),
+        "connections": policy.connections,
+        "ranges": policy.ranges,
+        "learned": policy.learned,
+        "version": encode_text(policy.version),
+        "busy_until": policy.busy_until,
+    }
+
+
+def policy_of(row: sqlite3.Row) -> HostPolicy:
+    """What is known of a host."""
+    return HostPolicy(
+        host=decode_text(row["host"]) or "",
+        connections=row["connections"],
+        ranges=bool(row["ranges"]),
+        learned=row["learned"],
+        version=decode_text(row["version"]),
+        busy_until=row["busy_until"],
+    )
 
 
 @contextmanager

@@ -106,6 +106,8 @@ class DiskSink:
         try:
             if self._folder != _CLOSED and self._stands_at(self._place.part):
                 os.unlink(self._place.part, dir_fd=self._folder)
+                # Who forgets the download next relies on it: after a power cut nobody would know the file any more.
+                sync_folder(self._folder)
         except OSError as error:
             raise storage_error(error, self._path) from error
 

@@ -1,4 +1,4 @@
-"""The SQLite file: made, opened, migrated, and used one transaction at a time.
+"""The SQLite file: made, opened and migrated.
 
 Rules
 -----
@@ -12,79 +12,30 @@ Rules
 from __future__ import annotations
 
 import os
-import re
-import secrets
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from typing import TypeVar
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from urllib.parse import quote
 
-from dlm.model.error import ReadOnly, StateUnusable, StorageError
-from dlm.storage.errors import database_error, state_error
+from dlm.model.address import host_of
+from dlm.model.error import ReadOnly, StateUnusable
+from dlm.storage.database import BUSY_SECONDS, Database, foreign_errors_mapped, named_queries, transaction
+from dlm.storage.encoding import decode_text, encode_host
+from dlm.storage.errors import state_error
 from dlm.storage.folders import make_folders, sync_folder
 from dlm.storage.rename import rename_without_replacing
 
-T = TypeVar("T")
-
 APPLICATION_ID = 0x646C6D01
 """How the file is known as dlm's (at byte 68 of the file): "dlm" and a 1."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The number of scripts in `schema/`; stored in the file as `user_version`."""
-BUSY_SECONDS = 5.0
+CACHE_KIBIBYTES = 16 * 1024
+"""Pages kept in memory at most: what a database of 100,000 downloads needs to be changed all over."""
+LOG_BYTES = 16 * 1024 * 1024
+"""What is left of the write-ahead log when a great change has made it greater, and all of it is in the database."""
 
 _HERE = os.path.dirname(__file__)
-
-
-class Statements:
-    """The named queries, run on one connection within the transaction that is open."""
-
-    def __init__(self, connection: sqlite3.Connection, texts: dict[str, str]) -> None:
-        self._connection = connection
-        self._texts = texts
-
-    def run(self, name: str, /, **parameters: object) -> int:
-        """Run it, and return the number of the row that it inserted last."""
-        return self._execute(name, parameters).lastrowid or 0
-
-    def one(self, name: str, /, **parameters: object) -> sqlite3.Row | None:
-        """Its first row, `None` when there is none."""
-        row: sqlite3.Row | None = self._execute(name, parameters).fetchone()
-        return row
-
-    def all(self, name: str, /, **parameters: object) -> list[sqlite3.Row]:
-        """All its rows."""
-        return self._execute(name, parameters).fetchall()
-
-    def _execute(self, name: str, parameters: dict[str, object]) -> sqlite3.Cursor:
-        return self._connection.execute(self._texts[name], parameters)
-
-
-class Database:
-    """An open database file. Belongs to the thread that opened it."""
-
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
-        self._statements = Statements(connection, named_queries(_read("queries.sql")))
-
-    def write(self, work: Callable[[Statements], T]) -> T:
-        """Do `work` in one transaction that no other writer interleaves with: all of it happens, or nothing."""
-        return self._transact("BEGIN IMMEDIATE", work)
-
-    def read(self, work: Callable[[Statements], T]) -> T:
-        """Do `work` on one unchanging view."""
-        return self._transact("BEGIN", work)
-
-    def close(self) -> None:
-        """Close the file. Idempotent."""
-        with foreign_errors_mapped(self._path):
-            self._connection.close()
-
-    def _transact(self, begin: str, work: Callable[[Statements], T]) -> T:
-        with foreign_errors_mapped(self._path), _transaction(self._connection, begin):
-            return work(self._statements)
 
 
 def open_database(path: str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
@@ -108,7 +59,9 @@ def open_database(path: str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
                 migrate(connection, path, schema_scripts())
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            return Database(path, connection)
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+            connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            return Database(path, connection, _queries(), busy_seconds=busy_seconds)
         except BaseException:
             connection.close()
             raise
@@ -119,7 +72,7 @@ def migrate(connection: sqlite3.Connection, path: str, scripts: Sequence[str]) -
 
     The copy stands beside it as `NAME.v1` and so on.
     """
-    with _transaction(connection, "BEGIN IMMEDIATE"):
+    with transaction(connection):
         # Read again: another process may have migrated while this one waited for the lock.
         version = _version_of(connection, path, newest=len(scripts))
         if version < len(scripts):
@@ -134,36 +87,6 @@ def schema_scripts() -> list[str]:
         for name in sorted(os.listdir(os.path.join(_HERE, "schema")))
         if name.endswith(".sql")
     ]
-
-
-def named_queries(text: str) -> dict[str, str]:
-    """The queries of a file in which each begins with a line `-- :name`."""
-    pieces = re.split(r"^-- :(\w+)\n", text, flags=re.MULTILINE)
-    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
-
-
-@contextmanager
-def foreign_errors_mapped(path: str) -> Iterator[None]:
-    """Raises what SQLite raises inside as an error of ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise database_error(error, path) from error
-    except OverflowError as error:
-        raise StorageError(f"the database {path} cannot keep so large a number", path=path) from error
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # After some errors (a full disk) SQLite has rolled back by itself.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _connect(path: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
@@ -204,27 +127,46 @@ def _version_of(connection: sqlite3.Connection, path: str, newest: int = SCHEMA_
 
 def _create(path: str) -> None:
     """A new database under `path`, unless another process makes one first. Raises `OSError`."""
+    import fcntl
+
     directory, name = os.path.split(path)
     make_folders(directory, 0o700)
-    draft = f"{name}.{secrets.token_hex(4)}.new"
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        # One at a time. A network file system may refuse to lock a directory: there SQLite is not safe either.
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        if not os.path.lexists(path):
+            _draft(path, f"{name}.new", folder)
+    finally:
+        os.close(folder)
+
+
+def _draft(path: str, draft: str, folder: int) -> None:
+    """Make the database as `draft`, then give it its name. What a process that was killed has left of one goes first."""
+    _delete_draft(draft, folder)
+    try:
         _make_empty_file(draft, folder)
-        with foreign_errors_mapped(path), closing(_connect(os.path.join(directory, draft))) as connection:
+        with foreign_errors_mapped(path), closing(_connect(os.path.join(os.path.dirname(path), draft))) as connection:
             connection.execute("PRAGMA journal_mode = MEMORY")
             connection.execute("PRAGMA synchronous = OFF")
-            with _transaction(connection, "BEGIN IMMEDIATE"):
+            with transaction(connection):
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 _apply(connection, schema_scripts(), SCHEMA_VERSION)
             connection.execute("PRAGMA journal_mode = WAL")
         _sync(draft, folder)
         with suppress(FileExistsError):
-            rename_without_replacing(folder, draft, name)
+            rename_without_replacing(folder, draft, os.path.basename(path))
         sync_folder(folder)
     finally:
+        _delete_draft(draft, folder)
+
+
+def _delete_draft(draft: str, folder: int) -> None:
+    """With what SQLite keeps beside it: a log of another draft must not be taken for one of the next."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
-            os.unlink(draft, dir_fd=folder)
-        os.close(folder)
+            os.unlink(draft + suffix, dir_fd=folder)
 
 
 def _back_up(path: str, copy: str) -> None:
@@ -232,8 +174,7 @@ def _back_up(path: str, copy: str) -> None:
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     draft = f"{name}.new"
     try:
-        with suppress(FileNotFoundError):
-            os.unlink(draft, dir_fd=folder)
+        _delete_draft(draft, folder)
         _make_empty_file(draft, folder)
         # Through a connection of its own: SQLite copies from none that has begun to write, and would wait for ever.
         with closing(_connect(path)) as source, closing(_connect(os.path.join(directory, draft))) as target:
@@ -248,6 +189,7 @@ def _back_up(path: str, copy: str) -> None:
 
 
 def _apply(connection: sqlite3.Connection, scripts: Sequence[str], version: int) -> None:
+    connection.create_function("host_of", 1, _host_of, deterministic=True)
     # Not `executescript`: it would commit the transaction that is open.
     for script in scripts:
         statement = ""
@@ -257,6 +199,11 @@ def _apply(connection: sqlite3.Connection, scripts: Sequence[str], version: int)
                 connection.execute(statement)
                 statement = ""
     connection.execute(f"PRAGMA user_version = {version}")
+    connection.create_function("host_of", 1, None)
+
+
+def _host_of(uri: str | bytes) -> str:
+    return encode_host(host_of(decode_text(uri) or ""))
 
 
 def _make_empty_file(name: str, folder: int) -> None:
@@ -274,3 +221,7 @@ def _sync(name: str, folder: int) -> None:
 def _read(name: str) -> str:
     with open(os.path.join(_HERE, name), encoding="utf-8") as file:
         return file.read()
+
+
+def _queries() -> dict[str, str]:
+    return named_queries(_read("queries.sql")) | named_queries(_read("queue.sql"))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
-async def alongside(work: Coroutine[Any, Any, None], *companions: Coroutine[Any, Any, None]) -> None:
+async def alongside(
+    work: Coroutine[Any, Any, None], *companions: Coroutine[Any, Any, None], ending: Callable[[], None]
+) -> None:
     """Run `work` with `companions`, and end all of them when it ends, or when one of them fails.
 
-    Raises what failed first. When it returns or raises, however that came, none of them runs any more.
+    Raises what failed first. When it returns or raises, however that came, none of them runs any more. `ending` is called
+    as soon as it is clear that they are to end: that they have, takes some more turns of the event loop.
     """
     leading = asyncio.ensure_future(work)
     running = [leading, *(asyncio.ensure_future(each) for each in companions)]
@@ -19,6 +22,7 @@ async def alongside(work: Coroutine[Any, Any, None], *companions: Coroutine[Any,
         for each in ended:
             each.result()
     finally:
+        ending()
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)

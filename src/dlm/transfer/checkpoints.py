@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+
 from dlm.model.download import Checkpoint, DownloadId
 from dlm.model.message import Checkpointed
-from dlm.model.resource import Resource
-from dlm.policy.segments import SegmentMap
-from dlm.ports import Reporter, Sink
+from dlm.ports import Reporter
 from dlm.transfer.gate import Gate
 from dlm.transfer.thread_step import ThreadStep
+from dlm.transfer.work import Work
 
 INTERVAL = 1.0
 """Seconds between checkpoints of a slow transfer: with the commit itself, well within the promised 2 s."""
@@ -17,16 +18,12 @@ INTERVAL = 1.0
 class Checkpointer:
     """Keeps the record of one download's done spans close behind the truth, never ahead of it."""
 
-    def __init__(
-        self, id: DownloadId, resource: Resource, segments: SegmentMap, sink: Sink, *, gate: Gate, reporter: Reporter
-    ) -> None:
+    def __init__(self, id: DownloadId, work: Work, *, gate: Gate, reporter: Reporter, disk: Executor) -> None:
         self._id = id
-        self._resource = resource
-        self._segments = segments
-        self._sink = sink
+        self._work = work
         self._gate = gate
         self._reporter = reporter
-        self._step = ThreadStep()
+        self._step = ThreadStep(disk)
 
     async def keep(self) -> None:
         """Write checkpoints until cancelled. Raises what syncing or committing raises."""
@@ -38,8 +35,8 @@ class Checkpointer:
     async def write(self) -> Checkpoint:
         """One checkpoint: what was done when it began is durable and recorded when it returns."""
         covered = self._gate.uncommitted
-        checkpoint = self.snapshot()
-        await self._step.run(self._sink.sync)
+        checkpoint = self._work.checkpoint()
+        await self._step.run(self._work.sink.sync)
         await self._reporter.commit(Checkpointed(self._id, checkpoint))
         self._gate.committed(covered)
         return checkpoint
@@ -47,7 +44,3 @@ class Checkpointer:
     async def close(self) -> None:
         """Return when the file is no longer being synced."""
         await self._step.drain()
-
-    def snapshot(self) -> Checkpoint:
-        """The done spans as they are now. Not durable by itself."""
-        return Checkpoint(self._resource, self._sink.place, tuple(self._segments.done()))

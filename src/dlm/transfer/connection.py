@@ -23,6 +23,7 @@ class Connection:
 
     def __init__(self, number: int, lease: Lease, outlet: LeaseOutlet, now: float) -> None:
         self.number = number
+        self.began = now
         self.outlet = outlet
         self.reach = lease.stop
         """How far its reply goes, wherever a steal has moved the end of its lease."""

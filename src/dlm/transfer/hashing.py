@@ -50,6 +50,7 @@ class PrefixHasher:
         self._digest = digest
         self._prefix = prefix
         self._position = 0
+        self._stopped = False
         self._step = ThreadStep()
 
     async def follow(self, pause: float) -> None:
@@ -63,12 +64,16 @@ class PrefixHasher:
         while self._position < (end := self._prefix()):
             await self._step.run(self._advance, min(end, self._position + 16 * BLOCK))
 
+    def stop(self) -> None:
+        """Read no further than the block under way, so that whoever ends the transfer need not wait for the rest."""
+        self._stopped = True
+
     async def close(self) -> None:
         """Return when the file is no longer read."""
         await self._step.drain()
 
     def _advance(self, end: int) -> None:
-        while self._position < end:
+        while self._position < end and not self._stopped:
             block = self._sink.read(self._position, min(BLOCK, end - self._position))
             if not block:
                 raise PartLost("the partial file was cut while it was read back", path=self._sink.place.part)

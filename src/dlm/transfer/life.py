@@ -10,30 +10,35 @@ what failed decides: the same again, anew, the next mirror, or the end          
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from dlm.model.download import Checkpoint, Place
+from dlm.model.address import host_of
+from dlm.model.download import Checkpoint, DownloadId, Place
 from dlm.model.error import DlmError, NameTaken, PartLost, TransferError, Verdict
-from dlm.model.message import Completing, Observed, Progressed, Published, Resolved, Start
+from dlm.model.message import Completing, Published, Resolved, Start
+from dlm.model.queue import Rates
 from dlm.model.resource import Mirror, Resource, Verified, strongest
 from dlm.policy.continuity import may_continue
-from dlm.policy.host import host_of
 from dlm.policy.naming import safe_name
-from dlm.policy.retry import pause_before_retry
 from dlm.policy.segments import SegmentMap
-from dlm.ports import Opening, Reporter, Sink, Source
+from dlm.ports import Reporter, Sink
 from dlm.transfer.alongside import alongside, uninterrupted
 from dlm.transfer.checkpoints import Checkpointer
 from dlm.transfer.ending import judge, publish
 from dlm.transfer.gate import Gate
 from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
+from dlm.transfer.limits import Tap
+from dlm.transfer.patience import Patience
 from dlm.transfer.segmented import SegmentedDriver, TransferContext
 from dlm.transfer.work import Tools, Work
 
 HASHING_PAUSE = 0.1
+SYNCS = 32
+"""Files that are synced at once, at most."""
 
 
 class InlineWorker:
@@ -41,18 +46,38 @@ class InlineWorker:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        # Syncs only wait for the disk, which serves many at once better than one after another.
+        self._disk = ThreadPoolExecutor(SYNCS, "sync")
 
     async def carry(self, start: Start, reporter: Reporter) -> None:
         """See `ports.Worker`."""
-        await Life(self._tools, start, reporter).live()
+        limiter, download = self._tools.limiter, start.download
+        with limiter.tap(download.id, download.host, download.spec.limit_rate) as tap:
+            await Life(self._tools, start, reporter, tap, self._disk).live()
+
+    def limit(self, rates: Rates, downloads: Mapping[DownloadId, int | None]) -> None:
+        """See `ports.Worker`."""
+        self._tools.limiter.limit(rates, downloads)
+
+    @property
+    def carriers(self) -> int:
+        """See `ports.Worker`. This process is the only one."""
+        return 1
+
+    async def close(self) -> None:
+        """See `ports.Worker`. What lives have opened they have closed themselves."""
+        self._disk.shutdown(wait=False)
 
 
 class Life:
     """One run of one download."""
 
-    def __init__(self, tools: Tools, start: Start, reporter: Reporter) -> None:
+    def __init__(self, tools: Tools, start: Start, reporter: Reporter, tap: Tap, disk: Executor) -> None:
         self._tools = tools
         self._reporter = reporter
+        self._tap = tap
+        self._disk = disk
+        self._patience = Patience(start, tools.clock, tools.random, reporter)
         self._download = start.download
         self._checkpoint = start.checkpoint
         spec = start.download.spec
@@ -130,7 +155,7 @@ class Life:
         directory, wanted = self._target()
         uri = self._uris[0]
         source = self._tools.sources.pick(uri)
-        opening = await self._open(source, uri)
+        opening = await self._patience.open(source, uri, self._spec)
         try:
             resource = replace(opening.resource, ranged=False) if self._single else opening.resource
             part = resource.part
@@ -163,33 +188,6 @@ class Life:
             raise
         return sink
 
-    async def _open(self, source: Source, uri: str) -> Opening:
-        failures = 0
-        while True:
-            try:
-                return await source.open(uri, self._spec)
-            except TransferError as error:
-                failures += 1
-                pause = pause_before_retry(error, failures, self._spec.retries, self._tools.random.random())
-                if pause is None:
-                    raise
-                await self._pause(pause, error)
-
-    async def _pause(self, seconds: float, error: DlmError) -> None:
-        note = f"{error}; trying again in {seconds:.0f} s" if seconds >= 1 else f"{error}; trying again"
-        self._reporter.post(
-            Progressed(
-                id=self._download.id,
-                total=self._download.size,
-                downloaded=0,
-                instantaneous_speed=0.0,
-                smoothed_speed=0.0,
-                eta=None,
-                note=note,
-            )
-        )
-        await self._tools.clock.sleep(seconds)
-
     def _target(self) -> tuple[str, str | None]:
         """The directory, and the file name if the user chose one. Raises `NameTaken` before any request is made."""
         spec = self._spec
@@ -206,10 +204,9 @@ class Life:
     async def _transfer(self, work: Work) -> Verified:
         wanted = self._spec.checksum or strongest(work.resource.part.digests)
         digest = RunningDigest(wanted) if wanted is not None else None
-        gate = Gate(self._tools.clock, self._spec.limit_rate)
-        checkpointer = Checkpointer(
-            self._download.id, work.resource, work.segments, work.sink, gate=gate, reporter=self._reporter
-        )
+        self._tap.aim(host_of(work.mirror.uri))
+        gate = Gate(self._tools.clock, self._tap)
+        checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._disk)
         companions: list[Coroutine[Any, Any, None]] = [checkpointer.keep()]
         sink, hasher = work.sink, None
         if digest is not None and self._spec.streams_out:
@@ -220,13 +217,18 @@ class Life:
         driver = SegmentedDriver(work.source, work.mirror, work.opening)
         context = self._context(gate, digest_known=digest is not None)
         try:
-            await alongside(driver.run(work.resource, work.segments, sink, context), *companions)
-            await self._observe(work, driver)
+            await alongside(driver.run(work.resource, work.segments, sink, context), *companions, ending=gate.halt)
+            await self._learn(work, driver)
             if hasher is not None:
                 await hasher.catch_up()
             return judge(work, digest, users=self._spec.checksum is not None, joined=driver.joined)
-        except BaseException:
+        except BaseException as error:
+            if hasher is not None:
+                hasher.stop()
             await self._save(checkpointer)
+            if isinstance(error, TransferError):
+                with suppress(DlmError):
+                    await self._learn(work, driver)
             raise
         finally:
             gate.close()
@@ -239,7 +241,7 @@ class Life:
             spec=self._spec,
             gate=gate,
             clock=self._tools.clock,
-            random=self._tools.random,
+            patience=self._patience,
             digest_known=digest_known,
             report=self._reporter.post,
             id=self._download.id,
@@ -250,10 +252,10 @@ class Life:
         with suppress(DlmError):
             self._checkpoint = await checkpointer.write()
 
-    async def _observe(self, work: Work, driver: SegmentedDriver) -> None:
-        if driver.refused:
-            host = host_of(work.mirror.uri)
-            await self._reporter.commit(Observed(self._download.id, host, driver.ceiling, work.resource.ranged))
+    async def _learn(self, work: Work, driver: SegmentedDriver) -> None:
+        """Tell what was learned of the host, once for each transfer. Errors of this machine's own teach nothing."""
+        host, now, version = host_of(work.mirror.uri), self._tools.clock.monotonic(), work.resource.version
+        await self._reporter.commit(driver.lessons.told(self._download.id, host, version, now, ranges=work.resource.ranged))
 
     # [5] ---------------------------------------------------------------------------------------------------------------
 
@@ -268,9 +270,9 @@ class Life:
             self._single = True
         elif verdict is Verdict.NEXT_MIRROR and len(self._uris) > 1:
             self._uris.pop(0)
-        elif work is not None and not work.resource.ranged and (pause := self._pause_after(error)) is not None:
+        elif work is not None and not work.resource.ranged and await self._rested(error):
             # The driver could not try again, because such a server only ever begins at byte 0.
-            await self._pause(pause, error)
+            pass
         elif verdict in {Verdict.RETRY, Verdict.WAIT} and len(self._uris) > 1:
             # All tries are used up here, and another mirror may do better.
             self._uris.pop(0)
@@ -279,9 +281,9 @@ class Life:
             raise error
         self._anew()
 
-    def _pause_after(self, error: DlmError) -> float | None:
+    async def _rested(self, error: DlmError) -> bool:
         self._failures += 1
-        return pause_before_retry(error, self._failures, self._spec.retries, self._tools.random.random())
+        return await self._patience.rest(error, self._failures)
 
     def _anew(self) -> None:
         """Forget what is on disk: it belongs to another version, or cannot be added to."""

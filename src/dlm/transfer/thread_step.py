@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
 from typing import ParamSpec
 
 P = ParamSpec("P")
@@ -12,13 +14,16 @@ P = ParamSpec("P")
 class ThreadStep:
     """Runs one call at a time. A thread cannot be cancelled, so a call outlives the coroutine that is; `drain` waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, executor: Executor | None = None) -> None:
+        """On the threads of `executor`, or on those of the event loop."""
+        self._executor = executor
         self._running: asyncio.Future[None] | None = None
 
     async def run(self, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run `call` when the one before has ended, and return when it has. Raises what it raises."""
         await self.drain()
-        self._running = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+        loop = asyncio.get_running_loop()
+        self._running = loop.run_in_executor(self._executor, partial(call, *args, **kwargs))
         await asyncio.shield(self._running)
 
     async def drain(self) -> None:

@@ -10,6 +10,7 @@ from dlm.model.download import Checkpoint, DownloadSpec
 from dlm.model.resource import Mirror, Resource
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Clock, Opening, Sink, Source, Sources, Store
+from dlm.transfer.limits import Limiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Tools:
     store_for: Callable[[DownloadSpec], Store]
     clock: Clock
     random: Random
+    limiter: Limiter
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import re
 
 import pycurl
 
-from dlm.model.download import without_credentials
+from dlm.model.address import without_credentials
 from dlm.model.error import (
     Denied,
     DlmError,

@@ -13,12 +13,13 @@ from typing import Any
 
 import pycurl
 
-from dlm.model.download import DownloadSpec, without_credentials
+from dlm.model.address import without_credentials
+from dlm.model.download import DownloadSpec
 from dlm.model.error import DlmError, ProtocolViolation, Untrusted
 from dlm.ports import Flow, Outlet
 from dlm.protocols.curl.errors import translate
 from dlm.protocols.curl.multi import CurlLoop
-from dlm.protocols.curl.options import Ask, rows
+from dlm.protocols.curl.options import BUFFER, Ask, rows
 from dlm.protocols.http.fields import Fields, parse_status
 
 REFUSE = -1
@@ -27,6 +28,13 @@ DISCARD_LIMIT = 64 * 1024
 HEAD_LIMIT = 64 * 1024
 EXPANSION = 100
 EXPANSION_ALLOWANCE = 32 * 1024 * 1024
+NARROW_BUFFER = 64 * 1024
+"""Bytes read at a time, at least, while the Outlet holds back; more where a second brings more than `PIECES` of these. A
+large reader makes the kernel open the window wide, and then some megabytes of each connection lie here that nobody wants
+yet, and that are lost when it is stopped."""
+PIECES = 64
+CALM = 1.0
+"""Seconds without a PAUSE after which it reads as much as there is again."""
 NEGOTIATION = frozenset({401, 407})
 
 
@@ -36,6 +44,8 @@ class Reply:
 
     status: int
     fields: Fields
+    version: str
+    """Of HTTP, such as `1.1` or `2`."""
 
 
 class Exchange:
@@ -62,6 +72,9 @@ class Exchange:
         self._discarding = False
         self._paused = False
         self._resuming: asyncio.Task[None] | None = None
+        self._held_back = False
+        self._counted = 0
+        self._adapting: asyncio.TimerHandle | None = None
         self._stopped = False
         self._received = 0
         self._limit: int | None = None
@@ -109,6 +122,8 @@ class Exchange:
         self._closed = True
         if self._resuming is not None:
             self._resuming.cancel()
+        if self._adapting is not None:
+            self._adapting.cancel()
         self._loop.stop(self._curl)
         if self._ended.done() and not self._ended.cancelled():
             self._ended.exception()
@@ -135,10 +150,10 @@ class Exchange:
         return None
 
     def _on_head_end(self) -> int | None:
-        _, status = parse_status(self._lines[0].decode("latin-1"))
+        version, status = parse_status(self._lines[0].decode("latin-1"))
         if status < 200:
             return None
-        self._candidate = Reply(status, Fields.parse(self._lines[1:]))
+        self._candidate = Reply(status, Fields.parse(self._lines[1:]), version)
         if status in NEGOTIATION:
             return None  # libcurl may go on to answer the challenge; if not, a body or the end follows
         return self._settle(self._candidate)
@@ -167,7 +182,7 @@ class Exchange:
         size = len(data)
         flow = self._outlet.write(data)
         if flow is Flow.PAUSE:
-            self._paused = True
+            self._paused = self._held_back = True
             if self._resuming is None or self._resuming.done():
                 self._resuming = asyncio.ensure_future(self._resume(self._outlet))
             return pycurl.WRITEFUNC_PAUSE
@@ -191,10 +206,30 @@ class Exchange:
     # -----------------------------------------------------------------------------------------------------------------
 
     async def _resume(self, outlet: Outlet) -> None:
+        if self._adapting is None:
+            self._counted = self._received
+            self._read_ahead(NARROW_BUFFER)
         # Going on delivers the kept bytes at once, and they may be put off again.
         while self._paused and not self._ended.done():
             await outlet.wait_ready()
             self._unpause()
+
+    def _adapt(self) -> None:
+        """Once a second while the Outlet holds back, and once more when it does not any longer."""
+        self._adapting = None
+        came, self._counted = self._received - self._counted, self._received
+        held_back, self._held_back = self._held_back, False
+        if self._ended.done():
+            return
+        if held_back:
+            self._read_ahead(min(BUFFER, max(NARROW_BUFFER, came // PIECES)))
+        else:
+            self._curl.setopt(pycurl.BUFFERSIZE, BUFFER)
+
+    def _read_ahead(self, size: int) -> None:
+        """So many bytes at a time for the next second."""
+        self._curl.setopt(pycurl.BUFFERSIZE, size)
+        self._adapting = asyncio.get_running_loop().call_later(CALM, self._adapt)
 
     def _unpause(self) -> None:
         if self._paused and not self._ended.done():

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import pycurl
 
-from dlm.model.download import DownloadSpec, without_credentials
+from dlm.model.address import without_credentials
+from dlm.model.download import DownloadSpec
 from dlm.model.error import RangeIgnored, Refused, TimedOut
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
@@ -96,7 +97,7 @@ class HttpSource:
         except BaseException:
             arrival.exchange.close()
             raise
-        return HttpOpening(resource, arrival)
+        return HttpOpening(replace(resource, version=arrival.reply.version), arrival)
 
     async def fetch(self, resource: Resource, mirror: Mirror, span: Span, outlet: Outlet, spec: DownloadSpec) -> None:
         """See `ports.Source`. Bulk goes over HTTP/1.1: each connection then has its own window and its own share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from dlm.model.download import without_credentials
+from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
 
 _AMBIGUOUS = re.compile("[\u00df\u03c2\u200c\u200d]", re.IGNORECASE)

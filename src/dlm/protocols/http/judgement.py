@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dlm.model.download import without_credentials
+from dlm.model.address import without_credentials
 from dlm.model.error import (
     Denied,
     NotFound,

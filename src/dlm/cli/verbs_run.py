@@ -1,0 +1,60 @@
+"""`dlm run`: work the queue, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dlm.cli.configuration import load
+from dlm.cli.options import command_again, json_option, settings_options, volume_options
+
+if TYPE_CHECKING:
+    from dlm.cli.board import QueueBoard
+    from dlm.cli.faces import QueueFace
+
+_EPILOG = "For a night: dlm run --windows 'daily 23:00-06:00' --stay"
+
+
+@click.command("run", epilog=_EPILOG)
+@settings_options("jobs", "per_host", "limit_total")
+@click.option("--stay", is_flag=True, help="Wait for more when the queue is empty.")
+@settings_options("windows", "timezone", "workers", "state", "log_file", "log_format")
+@volume_options
+@json_option
+@click.pass_context
+def run(context: click.Context, /, stay: bool, **flags: Any) -> int:
+    """Work the queue here, and return when nothing is left to do.
+
+    Several of these share one queue, and nothing runs twice. Ctrl-C gives everything back to the queue.
+    """
+    if flags["quiet"] and flags["verbose"]:
+        raise click.UsageError("--quiet and --verbose contradict each other", context)
+    settings = load(flags)
+
+    from time import monotonic
+
+    from dlm.cli.board import QueueBoard
+    from dlm.cli.foreground import carry
+    from dlm.cli.working import QueueRun
+
+    board = QueueBoard()
+    face = _face(board, flags, monotonic())
+    return carry(context.obj, QueueRun(settings, board, face, command_again(context)[0], stay=stay))
+
+
+def _face(board: QueueBoard, flags: dict[str, Any], now: float) -> QueueFace:
+    if flags["as_json"]:
+        from dlm.cli.json_lines import QueueJsonFace
+
+        return QueueJsonFace(sys.stdout)
+    from dlm.cli.faces import QueueLogFace, Volume
+
+    volume = Volume.of(flags)
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return QueueLogFace(board, sys.stderr, volume)
+    from dlm.cli.terminal import TerminalFace, has_colour
+
+    return TerminalFace(board, sys.stderr, volume, colour=has_colour(os.environ), started=now)

@@ -1,0 +1,65 @@
+"""What users are told: downloads as they stand, the queue in numbers, and whether a finished file is still right."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from dlm.model.download import Checkpoint, Download, DownloadSpec
+from dlm.model.error import DigestMismatch, IntegrityError, InvalidRequest, StorageError
+from dlm.model.phase import Phase
+from dlm.model.queue import Stats
+from dlm.model.resource import Resource, Verification, Verified, strongest
+from dlm.policy.naming import safe_name
+from dlm.ports import Story
+from dlm.service.enlisting import check
+from dlm.service.live import samples
+from dlm.service.means import Means
+
+
+async def show(means: Means, reference: str) -> Story:
+    """See `ports.Downloads.show`."""
+    id = await means.repository.identify(reference)
+    download = await means.repository.get(id)
+    return Story(download, await means.repository.checkpoint_of(id), tuple(await means.repository.story(id)))
+
+
+async def stats(means: Means) -> Stats:
+    """See `ports.Downloads.stats`."""
+    moving = await samples(means)
+    speed = sum(each.progress.instantaneous_speed for each in moving.values())
+    return Stats(await means.queue.counts(), speed=speed, active=len(moving), carriers=means.pool.carriers)
+
+
+async def preview(means: Means, spec: DownloadSpec) -> Resource:
+    """See `ports.Downloads.preview`."""
+    check(spec, means.sources)
+    opening = await means.sources.pick(spec.uris[0]).open(spec.uris[0], spec)
+    await opening.close()
+    resource = opening.resource
+    name = safe_name(resource.part.name, spec.uris[0])
+    return replace(resource, parts=(replace(resource.part, name=name),))
+
+
+async def verify(means: Means, reference: str) -> Verified:
+    """See `ports.Downloads.verify`."""
+    story = await show(means, reference)
+    download, checkpoint = story.download, story.checkpoint
+    if download.phase is not Phase.COMPLETED or download.path is None or checkpoint is None:
+        raise InvalidRequest(f"{download.label} is not complete ({download.phase.value}): there is no file to verify yet")
+    return await asyncio.to_thread(_verified, means, download, download.path, checkpoint)
+
+
+def _verified(means: Means, download: Download, path: str, checkpoint: Checkpoint) -> Verified:
+    found = means.store.describe(path)
+    if found is None:
+        raise StorageError(f"{path} is gone; `dlm get` fetches it again", path=path)
+    if download.size is not None and found[2] != download.size:
+        raise IntegrityError(f"{path} has {found[2]} bytes and should have {download.size}")
+    digest = download.spec.checksum or strongest(checkpoint.resource.part.digests)
+    if digest is None:
+        return Verified(Verification.CONSISTENT if download.size is not None else Verification.UNVERIFIED)
+    value = means.store.digest(path, digest.algorithm)
+    if value != digest.value:
+        raise DigestMismatch(f"{path} is damaged: its {digest.algorithm} is {value.hex()}, not {digest.value.hex()}")
+    return Verified(Verification.VERIFIED, digest.algorithm)

@@ -1,0 +1,185 @@
+"""Carries claimed downloads, one coroutine each: from its claim to the phase in which this process lets go of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dlm.model.download import Download, DownloadId, Fault
+from dlm.model.error import Conflict, DlmError
+from dlm.model.message import PATIENCE, Progressed, Start
+from dlm.model.phase import CLAIMED_PHASES, Cause, Intent
+from dlm.policy.host import connections_for, remembered_ceiling
+from dlm.policy.retry import Again, after_failure
+from dlm.ports import Worker
+from dlm.service.ledger import Ledger
+from dlm.service.means import Means, fault_of
+from dlm.service.parts import discard_part
+
+QUEUE_PATIENCE = 2.0
+"""Seconds that a download of the queue may sleep in its slot; then it waits outside."""
+
+
+@dataclass(slots=True)
+class Carried:
+    """A download that holds a slot here. `stopping` says why it is being stopped, once it is."""
+
+    download: Download
+    started: float
+    stopping: Cause | None = None
+
+
+class Carrier:
+    """Runs downloads that this process has claimed.
+
+    With `retries`, what failed and may pass goes to the retry lane; without, it is carried to its end here, and only a
+    dead network is waited for. A carry that is cancelled from outside ends by `leaving`: HALTED keeps the download
+    paused, YIELDED gives it back to the queue.
+    """
+
+    def __init__(self, means: Means, worker: Worker, *, retries: bool, leaving: Cause) -> None:
+        self._means = means
+        self._worker = worker
+        self._retries = retries
+        self._leaving = leaving
+        self._carried: dict[DownloadId, tuple[Carried, asyncio.Task[Download]]] = {}
+
+    @property
+    def carried(self) -> Mapping[DownloadId, Carried]:
+        """What holds a slot now."""
+        return {id: carried for id, (carried, _) in self._carried.items()}
+
+    def start(self, download: Download, ended: Callable[[], None] = lambda: None) -> asyncio.Task[Download]:
+        """Carry a download that was claimed. The task gives it as it stands when this process lets go of it."""
+        carried = Carried(download, self._means.clock.wall())
+        task = asyncio.ensure_future(self._carry(carried))
+        self._carried[download.id] = carried, task
+
+        def over(_task: asyncio.Task[Download]) -> None:
+            del self._carried[download.id]
+            ended()
+
+        task.add_done_callback(over)
+        return task
+
+    def stop(self, id: DownloadId, cause: Cause) -> None:
+        """Begin to stop it; the phase follows by `cause` when no byte moves any more. Once only; later words are lost."""
+        carried, task = self._carried[id]
+        if carried.stopping is None:
+            carried.stopping = cause
+            task.cancel()
+
+    async def drain(self) -> None:
+        """Stop everything by `leaving`, and return when all of it has ended."""
+        for id in list(self._carried):
+            self.stop(id, self._leaving)
+        await asyncio.gather(*(task for _, task in self._carried.values()), return_exceptions=True)
+
+    # one of them -------------------------------------------------------------------------------------------------------
+
+    async def _carry(self, carried: Carried) -> Download:
+        id = carried.download.id
+        try:
+            await self._transfer(carried)
+        except asyncio.CancelledError:
+            if carried.stopping is None:
+                await self._leave(id, self._leaving)
+                raise
+            await self._leave(id, carried.stopping)
+        except DlmError as error:
+            await self._fail(carried, error)
+        except Exception as error:  # noqa: BLE001 - a unit of work ends here: no defect may leave a download claimed
+            await self._leave(id, Cause.ERRED, Fault("Defect", f"dlm met a defect of its own: {error!r}", 1))
+        finally:
+            self._means.samples.forget(id)
+        return await self._means.repository.get(id)
+
+    async def _transfer(self, carried: Carried) -> None:
+        means, download = self._means, carried.download
+        download = await means.advance(download, Cause.STARTED)
+        patience = QUEUE_PATIENCE if self._retries else PATIENCE
+        while True:
+            checkpoint = await means.repository.checkpoint_of(download.id)
+            start = Start(download, checkpoint, await self._ceiling(download), patience)
+            try:
+                await self._worker.carry(start, Ledger(means))
+            except DlmError as error:
+                if self._retries or not self._is_cut_off(download, error):
+                    raise
+                await self._wait_for_network(download)
+            else:
+                return
+
+    async def _ceiling(self, download: Download) -> int | None:
+        """How many connections the host will bear, as far as is known, shared with what else runs of it here."""
+        known = await self._means.queue.host_policy(download.host)
+        if known is None:
+            return None
+        remembered = remembered_ceiling(known.connections, known.learned, self._means.clock.wall())
+        sharing = sum(carried.download.host == download.host for carried, _ in self._carried.values())
+        return connections_for(download.spec.connections, remembered, sharing)
+
+    def _is_cut_off(self, download: Download, error: DlmError) -> bool:
+        again = self._again(download, error, progressed=False)
+        return again is not None and again.cause is Cause.DISCONNECTED
+
+    async def _wait_for_network(self, download: Download) -> None:
+        note = "this machine has no network: waiting for it"
+        Ledger(self._means).post(
+            Progressed(
+                id=download.id,
+                total=download.size,
+                downloaded=download.downloaded,
+                instantaneous_speed=0.0,
+                smoothed_speed=0.0,
+                eta=None,
+                note=note,
+            )
+        )
+        while not self._means.network.is_up():
+            await self._means.network.wait_change()
+
+    # how it ends -------------------------------------------------------------------------------------------------------
+
+    async def _fail(self, carried: Carried, error: DlmError) -> None:
+        download = await self._means.repository.get(carried.download.id)
+        progressed = download.downloaded > carried.download.downloaded
+        again = self._again(download, error, progressed=progressed) if self._retries else None
+        if again is None or carried.stopping is not None:
+            await self._leave(download.id, carried.stopping or Cause.ERRED, fault_of(error))
+            return
+        with suppress(Conflict):
+            await self._means.advance(
+                self._held(download), again.cause, fault=fault_of(error), due=again.due, attempts=again.attempts
+            )
+
+    def _again(self, download: Download, error: DlmError, *, progressed: bool) -> Again | None:
+        means = self._means
+        return after_failure(
+            error,
+            attempts=download.attempts,
+            retries=download.spec.retries,
+            progressed=progressed,
+            online=means.network.is_up(),
+            needs_network=means.needs_network(download.spec.uris[0]),
+            now=means.clock.wall(),
+            roll=means.random.random(),
+        )
+
+    def _held(self, download: Download) -> Download:
+        if download.phase not in CLAIMED_PHASES or download.owner != self._means.owner:
+            raise Conflict(f"download {download.id} is no longer carried here")
+        return download
+
+    async def _leave(self, id: DownloadId, cause: Cause, fault: Fault | None = None) -> None:
+        """End our hold on a download, unless it has ended by itself or is somebody else's by now."""
+        means = self._means
+        with suppress(Conflict):
+            download = self._held(await means.repository.get(id))
+            if cause is Cause.HALTED:
+                await means.repository.intend(id, Intent.PAUSE)
+            await means.advance(download, cause, fault=fault)
+            if cause is Cause.CANCELLED:
+                await discard_part(means, id)

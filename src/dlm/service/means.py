@@ -1,0 +1,95 @@
+"""What the control plane works with: everything that it was lent, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from random import Random
+
+from dlm.model.download import Download, Fault
+from dlm.model.error import DlmError, exit_code
+from dlm.model.event import Event, PhaseChanged, Transition
+from dlm.model.phase import Cause
+from dlm.policy.windows import Timetable
+from dlm.ports import Clock, Control, Network, Queue, Repository, Sources, Store, Worker
+from dlm.service.bus import EventBus
+from dlm.service.samples import Samples
+
+LEASE = 30.0
+"""Seconds for which a claim holds; renewed three times in that span."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What was chosen for working the queue: downloads at once, of one host at once, bytes a second, windows of the week."""
+
+    jobs: int = 3
+    per_host: int = 4
+    rate: int | None = None
+    timetable: Timetable
+    zone: tzinfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """The adapters and the shared state. `is_alive` tells whether the process of an owner's name still runs."""
+
+    repository: Repository
+    queue: Queue
+    sources: Sources
+    worker: Worker
+    """Carries what is fetched in the foreground."""
+    pool: Worker
+    """Carries the queue."""
+    store: Store
+    clock: Clock
+    control: Control
+    network: Network
+    random: Random
+    owner: str
+    is_alive: Callable[[str], bool]
+    needs_network: Callable[[str], bool]
+    rules: Rules
+    bus: EventBus = field(default_factory=EventBus)
+    samples: Samples = field(default_factory=Samples)
+    """Of everything that this process carries."""
+
+    def publish(self, *events: Event) -> None:
+        """Tell everybody here what has been committed, and the other processes that something was."""
+        for event in events:
+            self.bus.publish(event)
+        self.control.nudge()
+
+    def publish_move(self, move: tuple[Download, Transition]) -> Download:
+        """Publish a transition that has been committed, and give the download as it stands after it."""
+        self.publish(PhaseChanged(*move))
+        return move[0]
+
+    async def advance(
+        self,
+        download: Download,
+        cause: Cause,
+        *,
+        fault: Fault | None = None,
+        detail: str | None = None,
+        due: float | None = None,
+        attempts: int | None = None,
+    ) -> Download:
+        """Move the phase, in the name of whoever holds it here, and publish that."""
+        moved = await self.repository.advance(
+            download.id,
+            cause,
+            self.clock.wall(),
+            owner=download.owner,
+            detail=detail or (fault.message if fault else None),
+            fault=fault,
+            due=due,
+            attempts=attempts,
+        )
+        return self.publish_move(moved)
+
+
+def fault_of(error: DlmError) -> Fault:
+    """The error as it is stored and shown."""
+    return Fault(error.kind, str(error), exit_code(type(error)))

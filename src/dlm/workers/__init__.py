@@ -1,0 +1,1 @@
+"""The transfer plane in child processes, behind `ports.Worker`: the pool here, and what answers it there."""

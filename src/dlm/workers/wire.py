@@ -1,0 +1,205 @@
+"""What a pool and its children say to each other: frames over a socket, each a length and a pickled value.
+
+Rules
+-----
+* The socket is one of a pair that the child inherits. It has no path and no port, and both ends are this very program:
+  that is why a pickle may be trusted here, and nowhere else.
+* Still, only frames come through, and only values of the model inside them. Whatever names another class or a function
+  is a defect, and ends the channel.
+* Errors travel as the class of ours that they are, with their attributes and without their traceback.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dlm.model.download import DownloadId
+from dlm.model.error import DlmError
+from dlm.model.message import Commitment, News, Start
+from dlm.model.queue import Rates
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a frame at most. A checkpoint of a million spans takes 20 MiB; more than this is a length that was misread."""
+_LENGTH = struct.Struct(">I")
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+)
+"""What damaged pickles are known to raise."""
+_PLAIN = (str, int, float, tuple, type(None))
+
+
+class Defect(DlmError):
+    """dlm itself is wrong: an error of no kind that it knows."""
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error that can travel."""
+
+    kind: type[DlmError]
+    message: str
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """`error` as its own class, or as the nearest ancestor in the model; what is not ours is a `Defect`."""
+        if not isinstance(error, DlmError):
+            return cls(Defect, f"dlm met a defect of its own: {error!r}")
+        kind = next(each for each in type(error).__mro__ if _is_ours(each))
+        attributes = {name: value for name, value in vars(error).items() if isinstance(value, _PLAIN)}
+        return cls(kind, str(error), attributes)
+
+    def error(self) -> DlmError:
+        """The error, anew: each who raises it gets one of his own."""
+        error = self.kind(self.message)
+        vars(error).update(self.attributes)
+        return error
+
+
+# --- to the child -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """Carry this download through."""
+
+    start: Start
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop this download cleanly. `Ended` follows."""
+
+    id: DownloadId
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """As `ports.Worker.limit`: this child's portion of the rates."""
+
+    rates: Rates
+    downloads: Mapping[DownloadId, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The commitment of this number is durable."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The commitment of this number was refused."""
+
+    number: int
+    failure: Failure
+
+
+# --- to the parent ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commitment that the transfer waits for. Numbers are never used twice."""
+
+    number: int
+    message: Commitment
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """News, oldest first."""
+
+    news: tuple[News, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing of this download runs in the child any more. Without `failure` it is complete."""
+
+    id: DownloadId
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """CPU seconds that the child has used so far, and how many downloads it carries."""
+
+    cpu: float
+    active: int
+
+
+Frame = Carry | Halt | Limit | Acknowledge | Reject | Commit | Post | Ended | Load
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def encode(frame: Frame) -> bytes:
+    """The frame as bytes. Raises `Defect` when it is too large."""
+    body = pickle.dumps(frame, pickle.HIGHEST_PROTOCOL)
+    if len(body) > LARGEST:
+        raise Defect(f"dlm met a defect of its own: a message of {len(body)} bytes between its processes")
+    return _LENGTH.pack(len(body)) + body
+
+
+class Decoder:
+    """Frames out of a stream of bytes that may be cut anywhere."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The frames that are complete now. Raises `Defect` when the bytes are none of ours; the stream is lost then."""
+        rest = self._rest
+        rest += chunk
+        frames, start = [], 0
+        while len(rest) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(rest, start)
+            if length > LARGEST:
+                raise Defect(f"dlm met a defect of its own: a message of {length} bytes between its processes")
+            stop = start + _LENGTH.size + length
+            if len(rest) < stop:
+                break
+            frames.append(_decode(bytes(rest[start + _LENGTH.size : stop])))
+            start = stop
+        del rest[:start]
+        return frames
+
+
+class _OurUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> type:
+        found = super().find_class(module, name) if module.startswith("dlm.") else None
+        if not isinstance(found, type) or not _is_ours(found):
+            raise pickle.UnpicklingError(f"{module}.{name} has no business in a frame")
+        return found
+
+
+def _decode(body: bytes) -> Frame:
+    try:
+        frame = _OurUnpickler(io.BytesIO(body)).load()
+    except _UNREADABLE as error:
+        raise Defect(f"dlm met a defect of its own: its processes do not understand each other ({error!r})") from error
+    if not isinstance(frame, Frame):
+        raise Defect(f"dlm met a defect of its own: a {type(frame).__name__} came instead of a message")
+    return frame
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__ == __name__ or kind.__module__.startswith("dlm.model.")

@@ -1,0 +1,122 @@
+"""Disks whose power can be cut: two ext4 file systems in image files, and the one plug that they share.
+
+Two, because a sync of one ext4 makes all names on it durable: with the database on the same one, nobody would notice that
+the directory of a finished file was never synced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from tests.programs import find_program
+
+_SHUTDOWN = 0x8004587D
+"""EXT4_IOC_SHUTDOWN, `_IOR('X', 125, __u32)`."""
+_WITHOUT_FLUSHING_THE_LOG = 2
+"""EXT4_GOING_FLAGS_NOLOGFLUSH: what is only in memory, the journal included, is lost, as by a power cut."""
+_MAY_MOUNT = 1 << 21
+"""CAP_SYS_ADMIN."""
+_PATIENCE = 10.0
+
+
+class PowerCut:
+    """Two mounted disks, `state` and `files`, empty at first, that lose their power together. Use it as a context manager.
+
+    Skips the test where nobody may mount; fails in continuous integration when a program is missing.
+    """
+
+    def __init__(self, folder: Path, *, megabytes: int = 256) -> None:
+        self._folder = folder
+        self._megabytes = megabytes
+        self.state = folder / "state"
+        self.files = folder / "files"
+
+    def __enter__(self) -> Self:
+        demand_mounting()
+        with contextlib.ExitStack() as opened:
+            for disk in self._disks:
+                disk.mkdir()
+                image = _image(disk)
+                with image.open("wb") as file:
+                    file.truncate(self._megabytes << 20)
+                _run(find_program("mkfs.ext4", "install e2fsprogs"), "-q", "-F", "-E", "nodiscard", str(image))
+                opened.callback(_unmount, disk)
+                _mount(disk)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._opened.close()
+
+    def cut(self) -> None:
+        """From now on nothing reaches the disks, and everything that was not synced is lost.
+
+        What still runs sees input/output errors. Whoever wants to see a cut of the whole machine stops it first.
+        """
+        for disk in self._disks:
+            folder = os.open(disk, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(folder, _SHUTDOWN, struct.pack("I", _WITHOUT_FLUSHING_THE_LOG))
+            finally:
+                os.close(folder)
+
+    def restore(self) -> None:
+        """Give the power back: mount again what survived. Nothing may have a file open there any more."""
+        for disk in self._disks:
+            _unmount(disk)
+            _mount(disk)
+
+    @property
+    def _disks(self) -> tuple[Path, Path]:
+        return self.state, self.files
+
+
+def demand_mounting() -> None:
+    """Skip the test on machines where no file system can be mounted, and say why."""
+    if os.geteuid() != 0 or not _capabilities() & _MAY_MOUNT:
+        pytest.skip("not here: only root may mount the disks whose power is cut")
+    if not os.path.exists("/dev/loop-control"):
+        pytest.skip("not here: this kernel has no loop devices to mount the disks from")
+
+
+def _capabilities() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return 0
+
+
+def _image(disk: Path) -> Path:
+    return disk.with_name(f"{disk.name}.img")
+
+
+def _mount(disk: Path) -> None:
+    # Neither the journal's own clock nor the kind treatment of replaced files may save what dlm forgot to sync.
+    _run("mount", "-o", "loop,commit=300,noauto_da_alloc", str(_image(disk)), str(disk))
+
+
+def _unmount(disk: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while os.path.ismount(disk):
+        result = subprocess.run(["umount", str(disk)], capture_output=True, text=True)
+        if result.returncode and time.monotonic() > deadline:
+            _run("umount", "-l", str(disk))
+            raise RuntimeError(f"{disk} is still in use: {result.stderr}")
+        if result.returncode:
+            time.sleep(0.02)
+
+
+def _run(*command: str) -> None:
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {result.stderr}")
