@@ -71,7 +71,6 @@ class House:
             queue=self.state.queue,
             sources=sources,
             worker=worker,
-            pool=worker,
             store=self.store,
             clock=self.clock,
             control=MemoryControl(self.hub, owner),
@@ -82,7 +81,7 @@ class House:
             needs_network=lambda uri: not uri.startswith("mem://localhost"),
             rules=Rules(jobs=jobs, per_host=per_host, timetable=parse(windows), zone=UTC),
         )
-        return LocalDownloads(means, list)
+        return LocalDownloads(means, lambda: worker, list)
 
     def serve(self, uri: str, content: bytes = CONTENT) -> MemoryFile:
         """A further file on the servers of this world."""

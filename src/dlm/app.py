@@ -51,7 +51,6 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
         queue=state.queue,
         sources=registry,
         worker=inline,
-        pool=_pool(settings, inline, clock),
         store=DiskStore(numbered),
         clock=clock,
         control=control,
@@ -63,7 +62,7 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
         rules=rules,
         bus=EventBus(tell),
     )
-    downloads = LocalDownloads(means, lambda: _examine(settings))
+    downloads = LocalDownloads(means, lambda: _pool(settings, inline, clock), lambda: _examine(settings))
     try:
         yield downloads
     finally:
@@ -102,7 +101,12 @@ def _pool(settings: Settings, inline: Worker, clock: Clock) -> Worker:
         return inline
     from dlm.workers.pool import WorkerPool
 
-    return WorkerPool(most=settings.workers or len(os.sched_getaffinity(0)), clock=clock)
+    return WorkerPool(most=settings.workers or _cores(), clock=clock)
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _observers(settings: Settings) -> tuple[Callable[[Event], None], Callable[[], None]]:

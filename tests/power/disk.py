@@ -64,11 +64,11 @@ class PowerCut:
         What still runs sees input/output errors. Whoever wants to see a cut of the whole machine stops it first.
         """
         for disk in self._disks:
-            folder = os.open(disk, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                fcntl.ioctl(folder, _SHUTDOWN, struct.pack("I", _WITHOUT_FLUSHING_THE_LOG))
-            finally:
-                os.close(folder)
+            _shut_down(disk)
+
+    def break_files(self) -> None:
+        """From now on the disk of the files answers with errors, and has lost what was not synced; the other works on."""
+        _shut_down(self.files)
 
     def restore(self) -> None:
         """Give the power back: mount again what survived. Nothing may have a file open there any more."""
@@ -94,6 +94,14 @@ def _capabilities() -> int:
         if line.startswith("CapEff:"):
             return int(line.split()[1], 16)
     return 0
+
+
+def _shut_down(disk: Path) -> None:
+    folder = os.open(disk, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(folder, _SHUTDOWN, struct.pack("I", _WITHOUT_FLUSHING_THE_LOG))
+    finally:
+        os.close(folder)
 
 
 def _image(disk: Path) -> Path:

@@ -65,8 +65,19 @@ class Processes:
                 os.kill(each, number)
 
     def freeze(self) -> None:
-        """Stop all of them where they are, as a power cut does."""
-        self.send(signal.SIGSTOP)
+        """Stop all of them where they are, as a power cut does, and return when no call of the system is under way.
+
+        ext4 answers a sync that a shutdown overtakes with success, though the bytes are lost: nobody may see such an answer.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while moving := [each for each in self.alive() if not _is_stopped(each)]:
+            self.send(signal.SIGSTOP, moving)
+            assert time.monotonic() < deadline, f"{moving} cannot be stopped"
+            time.sleep(0.002)
+
+    def thaw(self) -> None:
+        """Let all of them go on."""
+        self.send(signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill all of them, and return when none is left."""
@@ -91,3 +102,14 @@ class Processes:
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+
+
+def _is_stopped(number: int) -> bool:
+    """Whether all its threads are stopped, or have ended (proc(5), field 3 of stat)."""
+    try:
+        states = [
+            (thread / "stat").read_text().rpartition(")")[2].split()[0] for thread in Path(f"/proc/{number}/task").iterdir()
+        ]
+    except OSError:  # one of them has ended meanwhile: look again
+        return False
+    return all(state in "TtZX" for state in states)

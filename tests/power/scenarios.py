@@ -90,16 +90,36 @@ def cut_at_random(disks: PowerCut, place: Place, luck: random.Random, plan: Plan
         return workload, workload.take_stock(ended=True)
 
 
+def broken_at_random(disks: PowerCut, place: Place, luck: random.Random, plan: Plan) -> tuple[Workload, list[str]]:
+    """The disk of the files fails under a running dlm, which goes on for a while and records what it makes of it."""
+    with opened(place, luck, plan) as workload:
+        _fill(workload, luck)
+        _live(workload, luck)
+        workload.halted(disks.break_files)
+        workload.pass_time(luck.uniform(0.2, 2.5))
+        workload.freeze()
+        disks.cut()
+        workload.kill()
+        disks.restore()
+        if found := workload.take_stock():
+            return workload, found
+        workload.finish()
+        return workload, workload.take_stock(ended=True)
+
+
 def killed_at_random(place: Place, luck: random.Random, plan: Plan) -> tuple[Workload, list[str]]:
-    """Kill `dlm run`, one of its children, or everything with the command that was being given; then let it end."""
+    """Kill `dlm run`, one of its children, the command that is being given, or everything; then let it end."""
     with opened(place, luck, plan) as workload:
         _fill(workload, luck)
         for _ in range(luck.randint(1, 3)):
-            victim = luck.choice(["run", "run", "child", "all"] if plan.workers else ["run", "all"])
+            victim = luck.choice(["run", "command", "all", *(["child", "child"] if plan.workers else [])])
             _live(workload, luck)
             if victim == "child":
                 workload.kill_child()
                 workload.wait_for_promise(luck.uniform(0.1, 1.0))
+            if victim == "command":
+                workload.kill_command()
+                workload.pass_time(luck.uniform(0.1, 1.0))
             if victim == "run":
                 workload.kill_runner()
             else:

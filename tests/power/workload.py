@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +67,7 @@ class Workload:
         self._promised = threading.Event()
         self._stopped = threading.Event()
         self._runner: subprocess.Popen[str] | None = None
+        self._command: subprocess.Popen[str] | None = None
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
@@ -143,6 +144,13 @@ class Workload:
         with self._lock:
             self._processes.freeze()
 
+    def halted(self, meanwhile: Callable[[], None]) -> None:
+        """Stop every process where it is, do something, and let them go on."""
+        with self._lock:
+            self._processes.freeze()
+            meanwhile()
+            self._processes.thaw()
+
     def kill(self) -> None:
         """Kill every process, and take in what they said before."""
         self._stopped.set()
@@ -160,6 +168,12 @@ class Workload:
         if left := self._processes.all_end(READY):
             self._complaints.append(f"I10: {left} go on without their parent")
         self.kill()
+
+    def kill_command(self) -> None:
+        """Kill the command that is being given, if one is; `dlm run` goes on."""
+        command = self._command
+        if command is not None and command.poll() is None:
+            self._processes.send(signal.SIGKILL, [command.pid])
 
     def kill_child(self) -> bool:
         """Kill one of the children of `dlm run`; says whether there was one."""
@@ -245,7 +259,7 @@ class Workload:
             if self._stopped.is_set():
                 self.acknowledged.restore(key, admissible)
                 return False
-            process = self._processes.start([*before, sys.executable, "-m", "dlm", *line])
+            process = self._command = self._processes.start([*before, sys.executable, "-m", "dlm", *line])
         out, errors = process.communicate(timeout=_PATIENCE)
         if "Traceback" in errors:
             self._complaints.append(f"dlm {' '.join(line)}: {errors}")

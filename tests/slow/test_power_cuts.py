@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.power.disk import PowerCut
-from tests.power.scenarios import STEPS, cut_at_random, demand_nothing, each_seed, killed_at_step, places
+from tests.power.scenarios import STEPS, broken_at_random, cut_at_random, demand_nothing, each_seed, killed_at_step, places
 from tests.power.workload import MIB, Plan
 
 CUTS = int(os.environ.get("DLM_CUTS", "50"))
@@ -47,6 +47,14 @@ def test_no_power_cut_breaks_a_promise(disks: PowerCut, tmp_path: Path) -> None:
     print(
         f"\n{cuts} power cuts, seeds from {SEED}: at most {again / MIB:.1f} MiB fetched again a cut, ready after {ready:.2f} s"
     )
+
+
+def test_a_disk_that_fails_under_dlm_breaks_no_promise(disks: PowerCut, tmp_path: Path) -> None:
+    """What could not be synced is not claimed, though the database still takes everything; then the power goes."""
+    place = places(disks, tmp_path)
+    for seed, luck in each_seed(SEED, max(1, CUTS // 5)):
+        _, found = broken_at_random(disks, place(), luck, Plan(workers=luck.choice([0, 2])))
+        demand_nothing(found, f"DLM_SEED={seed} DLM_CUTS=1")
 
 
 def test_no_step_is_the_wrong_one_for_a_power_cut(disks: PowerCut, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from dlm.model.event import DownloadAdded, Event, Lagged, PhaseChanged, Progress
 from dlm.model.message import Progressed
 from dlm.model.phase import Cause, Phase
 from dlm.model.queue import Constraint, Rates
+from dlm.policy.windows import parse as parse_windows
 from tests.unit.test_cli_interruption import Held
 from tests.unit.test_cli_main import Runner
 from tests.unit.test_cli_twin import DownloadsTwin
@@ -340,6 +342,13 @@ def test_the_code_is_that_of_the_first_failure(dlm: Runner) -> None:
     assert dlm("run", "--json").objects[-1]["exit_code"] == 0
 
 
+def test_the_example_of_the_help_is_one(dlm: Runner) -> None:
+    """Its windows can be read."""
+    windows = re.search(r"--windows '([^']+)'\s+--stay", dlm("run", "--help").out)
+    assert windows is not None
+    assert parse_windows(" ".join(windows[1].split()))
+
+
 def test_an_empty_queue_says_so(dlm: Runner) -> None:
     """That is no failure."""
     ran = dlm("run")
@@ -372,6 +381,28 @@ def test_the_queue_is_looked_at_while_it_is_worked(dlm: Runner) -> None:
     asyncio.run(look())
     assert (made.phases[Phase.PENDING], made.limit, made.reason) == (1, 3 * MIB, "the window is closed until 22:00")
     assert stage.written() == "Stopped; 1 left in the queue. Go on with: dlm run\n"
+
+
+def test_a_reader_that_was_too_slow_reads_again(dlm: Runner) -> None:
+    """Once events were missed, what moves is looked up, so that the board is right again."""
+    from dlm.cli.foreground import carry
+    from dlm.cli.working import QueueRun
+    from dlm.model.settings import Settings
+
+    stage = Stage("log", Volume.QUIET)
+    known = dlm.twin.keep("https://h/known", Phase.RUNNING)
+    unseen = dlm.twin.keep("https://h/unseen", Phase.RUNNING)
+
+    def work() -> None:
+        dlm.twin.publish(changed(known, Cause.STARTED, Phase.SCHEDULED))
+        dlm.twin.downloads[known.id] = replace(known, phase=Phase.PAUSED)
+        dlm.twin.publish(Lagged(7))
+        dlm.twin.publish(replace(moving(1), progress=replace(moving(1).progress, id=unseen.id)))
+
+    dlm.twin.working = work
+    settings = Settings(directory="/target", state="/nowhere")
+    assert carry(dlm.twin.opener(), QueueRun(settings, stage.board, stage.face, "dlm run", stay=False)) == 0
+    assert [row.download.label for row in stage.board.active()] == ["unseen"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

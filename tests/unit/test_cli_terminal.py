@@ -21,13 +21,24 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 LAUNCH = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
 SCRIPT = """
+import asyncio
 from dlm.cli.main import run
-from dlm.model.phase import Phase
+from dlm.model.phase import Cause, Phase
 from tests.unit.test_cli_twin import DownloadsTwin, Plan
 
 twin = DownloadsTwin(plans={"https://h/slow.bin": Plan(steps=60_000)})
 twin.keep("https://h/" + "long" * 30 + ".iso", Phase.COMPLETED, size=2048)
 twin.keep("https://h/\\x1b[31m\\u540d.iso", Phase.FAILED, size=4096, downloaded=1024)
+async def work():
+    id = twin.keep("https://h/queued.bin", name="queued.bin", size=1000).id
+    twin.move_phase(id, Cause.CLAIMED)
+    twin.move_phase(id, Cause.STARTED)
+    for step in range(1, 5):
+        await asyncio.sleep(0.2)
+        await twin._step(id, Plan(), 200 * step)
+    twin.move_phase(id, Cause.TRANSFERRED)
+    twin.move_phase(id, Cause.PUBLISHED, path="/target/queued.bin")
+twin.working = work
 code = run(sys.argv[1:], twin.opener())
 if "--user" in sys.argv:
     print([spec.user for spec in twin.fetched])
@@ -115,3 +126,20 @@ def test_a_download_is_drawn(colour: bool) -> None:
     finished, *rest = Screen(80).feed(shown)
     assert finished.startswith("✓ slow.bin  1000 B in ")
     assert not any(rest)
+
+
+def test_a_queue_is_drawn_and_summed_up() -> None:
+    """At a terminal what runs has a bar above the counts; only what came of it stays."""
+    code, shown = at_terminal("run", environ={"NO_COLOR": "1"})
+    assert code == 0
+    assert "1 running" in shown
+    assert "100.0 B/s" in shown.replace("100 B/s", "100.0 B/s")
+    done, summary, *rest = Screen(80).feed(shown)
+    assert done.startswith("✓ queued.bin  1000 B in ")
+    assert summary == "1 done."
+    assert not any(rest)
+
+
+def test_what_works_the_queue_is_told_at_a_terminal_only() -> None:
+    """A script that adds reads nothing that it did not ask for."""
+    assert at_terminal("add", "https://h/new.iso")[1].endswith("dlm run works the queue.\n")

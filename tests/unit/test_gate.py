@@ -9,7 +9,7 @@ import pytest
 
 from dlm.model.download import DownloadId, new_id
 from dlm.model.queue import Rates
-from dlm.transfer.gate import LEAST_TURN, LONGEST_TURN, TRIGGER, WINDOW, Gate
+from dlm.transfer.gate import LEAST_TURN, TRIGGER, WINDOW, Gate
 from dlm.transfer.limits import Limiter
 from tests.fakes import VirtualClock, in_virtual_time
 
@@ -164,11 +164,11 @@ def test_what_was_allowed_while_nobody_came_is_shared_too() -> None:
         for _ in range(200):
             await asyncio.sleep(0.001)
             loop._selector.passed += 0.02  # type: ignore[attr-defined]  # the loop is busy for so long
+            shares = [sum(each) for each in taken]
+            assert shares[0] == pytest.approx(shares[1], abs=256 * 1024)
         for each in running:
             each.cancel()
-        shares = [sum(each) for each in taken]
-        assert sum(shares) == pytest.approx(100 * MB * bench.clock.monotonic(), rel=0.01)
-        assert shares[0] == pytest.approx(shares[1], abs=4 * LONGEST_TURN)
+        assert sum(shares) == pytest.approx(100 * MB * bench.clock.monotonic(), rel=0.02)
 
     virtual(body)
 

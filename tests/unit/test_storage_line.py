@@ -44,17 +44,26 @@ def test_whoever_moves_stands_there_and_the_others_as_before(some: list[Standpoi
     assert [point.seq for point in after] == wanted
     assert plan.moved.seq == mover.seq
     neighbours = {point.peers for point in (*ahead[-1:], *behind[:1])}
-    assert plan.moved.peers in (neighbours or {mover.peers})
+    assert plan.moved == mover or plan.moved.peers in neighbours
 
 
 @given(st.lists(points, min_size=2, max_size=9))
-def test_going_back_to_where_it_belongs_needs_no_position(some: list[Standpoint]) -> None:
-    """Without a position it would stand there anyway, so it gets none, and nobody else does."""
-    line = in_order([replace(point, position=None) for point in some])
+def test_going_to_where_it_stands_changes_nothing(some: list[Standpoint]) -> None:
+    """Neither its rank nor anybody's position."""
+    line = in_order(some)
     for place, mover in enumerate(line):
         plan = rearranged(mover, line[:place], line[place + 1] if place + 1 < len(line) else None)
-        assert plan.others == ()
-        assert plan.moved.position is None
+        assert (plan.moved, plan.others) == (mover, ())
+
+
+@given(st.integers(2, 9), st.data())
+def test_going_back_to_where_it_belongs_needs_no_position(count: int, data: st.DataObject) -> None:
+    """Among those without positions, one that was put elsewhere and goes back by its age gives its position up."""
+    line = [Standpoint(seq, Lane.AUTOMATIC, Priority.NORMAL, None) for seq in range(count)]
+    place = data.draw(st.integers(0, count - 1))
+    mover = replace(line[place], position=data.draw(positions))
+    plan = rearranged(mover, line[:place], line[place + 1] if place + 1 < count else None)
+    assert (plan.moved, plan.others) in [(line[place], ()), (mover, ())]
 
 
 hosts = st.sampled_from(["a:1", "b:2", "[::1]:8"])

@@ -18,25 +18,28 @@ _SECRET = "***"  # noqa: S105 - what stands for a secret, not one
 _UNREPEATED = {"resume"}  # --no-resume would drop what is to be gone on with
 
 
-def settings_options(*names: str) -> Callable[[Decorated], Decorated]:
-    """The options of these settings. Their values reach the verb as written (`None` where not given)."""
+def settings_options(*names: str, presets: bool = True) -> Callable[[Decorated], Decorated]:
+    """The options of these settings. Their values reach the verb as written (`None` where not given).
+
+    Without `presets` the help tells no defaults, where what is not given means something else.
+    """
 
     def decorate(function: Decorated) -> Decorated:
         for name in reversed(names):
-            function = _option(SCHEMA[name])(function)
+            function = _option(SCHEMA[name], presets=presets)(function)
         return function
 
     return decorate
 
 
-def _option(row: Setting) -> Callable[[Decorated], Decorated]:
+def _option(row: Setting, *, presets: bool) -> Callable[[Decorated], Decorated]:
     help = row.help[0].upper() + row.help[1:] + "."
     if row.unit is Unit.SWITCH:
         opposite = f"--no-{row.flag.removeprefix('--')}"
-        preset = f"  [default: {row.flag if row.default else opposite}]" if row.default else ""
+        preset = f"  [default: {row.flag if row.default else opposite}]" if row.default and presets else ""
         return click.option(f"{row.flag}/{opposite}", row.name, default=None, help=help + preset)
     names = [row.short, row.flag] if row.short else [row.flag]
-    preset = f"  [default: {row.preset_text}]" if row.preset_text else ""
+    preset = f"  [default: {row.preset_text}]" if row.preset_text and presets else ""
     kind = click.Path() if row.is_path else click.STRING  # a Path completes file names
     return click.option(*names, row.name, metavar=row.metavar, default=None, type=kind, help=help + preset)
 

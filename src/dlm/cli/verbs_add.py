@@ -34,9 +34,10 @@ _MOST_TOLD = 20
 @json_option
 @click.pass_context
 def add(context: click.Context, /, urls: tuple[str, ...], as_json: bool, **flags: Any) -> int:
-    """Put URLs into the queue. dlm run works it.
+    """Put URLs into the queue.
 
-    Each URL is one download, unless --mirror says that they are one file. What is in the queue already is not added again.
+    dlm run works it. Each URL is one download, unless --mirror says that they are one file. What is in the queue already
+    is not added again.
     """
     if flags["now"] and (flags["paused"] or flags["start_at"]):
         raise click.UsageError("--now contradicts --paused and --start-at", context)

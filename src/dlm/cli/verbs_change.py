@@ -31,7 +31,10 @@ _STEPS = {"up": -1, "down": 1}
 @json_option
 @click.pass_context
 def move(context: click.Context, /, id: str, position: str, as_json: bool, **flags: Any) -> int:
-    """Put a queued download at a place of the queue: a number from 1, top, bottom, up or down."""
+    """Put a queued download at another place of the queue.
+
+    POSITION is a number from 1, or top, bottom, up or down.
+    """
     ends = {"top": 1, "bottom": _LAST}
     if position not in _STEPS and position not in ends and not (position.isdecimal() and 0 < int(position) < _LAST):
         raise click.UsageError(f"'{position}' is not a place: write a number from 1, top, bottom, up or down", context)
@@ -91,7 +94,7 @@ _EDITABLE = (
     start_option,
     click.option("--group", metavar="NAME", help="Belong to this group."),
     click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Save under this name."),
-    settings_options(*_EDITABLE),
+    settings_options(*_EDITABLE, presets=False),
     click.option("--checksum", metavar="ALGO=HEX", help="Accept only a file with this digest, such as sha-256=HEX."),
     click.option("-H", "--header", "headers", metavar="LINE", multiple=True, help="Send these 'Name: value' instead."),
     click.option("--user", metavar="NAME:PASSWORD", help="Log in so."),
@@ -101,7 +104,10 @@ _EDITABLE = (
 )
 @click.pass_context
 def edit(context: click.Context, /, id: str, as_json: bool, **flags: Any) -> int:
-    """Change what was asked for. What is not named stays as it is."""
+    """Change what was asked for.
+
+    What is not named stays as it is.
+    """
     change = _change(context, flags)
     download = ask(context, {"state": flags["state"]}, lambda downloads: downloads.edit(id, change))
     if as_json:
@@ -168,9 +174,10 @@ def _fields(flags: Mapping[str, Any]) -> dict[str, object]:
 @json_option
 @click.pass_context
 def limit(context: click.Context, /, rate: str | None, host: str | None, id: str | None, as_json: bool, **flags: Any) -> int:
-    """Limit how fast the queue is fetched, in every dlm at once; without RATE, show the limits.
+    """Limit how fast the queue is fetched, in every dlm at once.
 
-    The limits hold until they are lifted. They count for all downloads together, for all of a host, or for one.
+    Without RATE, the limits are shown. They hold until they are lifted, and count for all downloads together, for all of a
+    host, or for one.
     """
     if host is not None and id is not None:
         raise click.UsageError("--host and --download ask for different limits", context)

@@ -69,7 +69,10 @@ def _explained(explanation: Explanation) -> Sequence[str]:
 @json_option
 @click.pass_context
 def preview(context: click.Context, /, url: str, as_json: bool, **flags: Any) -> int:
-    """Ask what a URL holds, and fetch nothing: name, size, type, whether it can be resumed, and where it would go."""
+    """Ask what a URL holds, and fetch nothing.
+
+    Told are name, size and type, whether it can be resumed, and where it would go.
+    """
     settings = load(flags)
     (spec,) = specs_of([url], flags, settings)
     resource = ask(context, flags, lambda downloads: downloads.preview(spec), settings)

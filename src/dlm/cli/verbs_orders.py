@@ -46,7 +46,10 @@ def _all(help: str) -> Callable[[Any], Any]:
 @json_option
 @click.pass_context
 def pause(context: click.Context, /, **flags: Any) -> int:
-    """Stop downloads, and keep what has come. dlm resume goes on with them."""
+    """Stop downloads, and keep what has come.
+
+    dlm resume goes on with them.
+    """
     return _ordered(context, "pause", flags)
 
 
@@ -60,7 +63,10 @@ def pause(context: click.Context, /, **flags: Any) -> int:
 @json_option
 @click.pass_context
 def resume(context: click.Context, /, **flags: Any) -> int:
-    """Go on with downloads that are paused, wait or have failed, before those that were only added."""
+    """Go on with downloads that are paused, wait or have failed.
+
+    They go before those that were only added.
+    """
     return _ordered(context, "resume", flags)
 
 
@@ -73,7 +79,10 @@ def resume(context: click.Context, /, **flags: Any) -> int:
 @json_option
 @click.pass_context
 def cancel(context: click.Context, /, **flags: Any) -> int:
-    """Give downloads up, and delete their partial files. They stay in the list."""
+    """Give downloads up, and delete their partial files.
+
+    They stay in the list.
+    """
     return _ordered(context, "cancel", flags)
 
 
@@ -87,7 +96,10 @@ def cancel(context: click.Context, /, **flags: Any) -> int:
 @json_option
 @click.pass_context
 def retry(context: click.Context, /, **flags: Any) -> int:
-    """Try downloads again that have failed or were cancelled; fetch completed ones anew."""
+    """Try downloads again that have failed or were cancelled.
+
+    Completed ones are fetched anew.
+    """
     return _ordered(context, "retry", flags)
 
 
@@ -101,7 +113,10 @@ def retry(context: click.Context, /, **flags: Any) -> int:
 @json_option
 @click.pass_context
 def remove(context: click.Context, /, delete_files: bool, **flags: Any) -> int:
-    """Forget downloads. Partial files go with them; finished files stay, unless --delete-files is given."""
+    """Forget downloads, and delete their partial files.
+
+    Finished files stay, unless --delete-files is given.
+    """
     from dlm.cli.replies import Result, removed_line
 
     selection = _selection(context, flags, None)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dlm.cli.board import QueueBoard
     from dlm.cli.faces import QueueFace
 
-_EPILOG = "For a night: dlm run --windows 'daily 23:00-06:00' --stay"
+_EPILOG = "Only at night: dlm run --windows '23:00-06:00 start' --stay"
 
 
 @click.command("run", epilog=_EPILOG)

@@ -24,11 +24,11 @@ async def show(means: Means, reference: str) -> Story:
     return Story(download, await means.repository.checkpoint_of(id), tuple(await means.repository.story(id)))
 
 
-async def stats(means: Means) -> Stats:
-    """See `ports.Downloads.stats`."""
+async def stats(means: Means, carriers: int) -> Stats:
+    """See `ports.Downloads.stats`. `carriers` is how many processes carry the queue for this one."""
     moving = await samples(means)
     speed = sum(each.progress.instantaneous_speed for each in moving.values())
-    return Stats(await means.queue.counts(), speed=speed, active=len(moving), carriers=means.pool.carriers)
+    return Stats(await means.queue.counts(), speed=speed, active=len(moving), carriers=carriers)
 
 
 async def preview(means: Means, spec: DownloadSpec) -> Resource:

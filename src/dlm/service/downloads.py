@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.event import Event, RuntimeWarned
@@ -12,21 +13,25 @@ from dlm.model.phase import Cause, Order
 from dlm.model.queue import Added, AddRequest, Change, Explanation, Finding, Ordered, Rates, Selection, Standing, Stats, Trial
 from dlm.model.rank import Lane
 from dlm.model.resource import Resource, Verified
-from dlm.ports import DownloadQuery, Outcome, Story
+from dlm.ports import DownloadQuery, Outcome, Story, Worker
 from dlm.service import answers, commands, explaining, foreground, live, trial
 from dlm.service.carrier import Carrier
 from dlm.service.following import Follower
 from dlm.service.keeper import Keeper
 from dlm.service.means import Means
-from dlm.service.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from dlm.service.scheduler import Scheduler
 
 
 class LocalDownloads:
-    """See `ports.Downloads`. `examine` makes the findings of the doctor."""
+    """See `ports.Downloads`. `make_pool` makes what carries the queue, `examine` the findings of the doctor."""
 
-    def __init__(self, means: Means, examine: Callable[[], Sequence[Finding]]) -> None:
+    def __init__(self, means: Means, make_pool: Callable[[], Worker], examine: Callable[[], Sequence[Finding]]) -> None:
         self._means = means
+        self._make_pool = make_pool
         self._examine = examine
+        self._pool: Worker | None = None
         self._keepers: set[Keeper] = set()
         self._followers: set[Follower] = set()
         self._scheduler: Scheduler | None = None
@@ -40,10 +45,13 @@ class LocalDownloads:
 
     async def run(self, *, stay: bool) -> None:
         """See `ports.Downloads`."""
+        from dlm.service.scheduler import Scheduler
+
         means = self._means
         await self._listen()
-        carrier = Carrier(means, means.pool, retries=True, leaving=Cause.YIELDED)
-        keeper = Keeper(means, carrier, means.pool)
+        pool = self._pool = self._make_pool()
+        carrier = Carrier(means, pool, retries=True, leaving=Cause.YIELDED)
+        keeper = Keeper(means, carrier, pool)
         scheduler = Scheduler(means, carrier, keeper, self._warn)
         self._keepers.add(keeper)
         self._scheduler = scheduler
@@ -56,7 +64,8 @@ class LocalDownloads:
             await carrier.drain()
             await asyncio.gather(*aside, return_exceptions=True)
             self._keepers.discard(keeper)
-            self._scheduler = None
+            self._scheduler = self._pool = None
+            await pool.close()
 
     async def _listen(self) -> None:
         await self._means.control.open(lambda question: live.answer(self._means, question, self._slots), self._nudged)
@@ -146,7 +155,7 @@ class LocalDownloads:
 
     async def stats(self) -> Stats:
         """See `ports.Downloads`."""
-        return await answers.stats(self._means)
+        return await answers.stats(self._means, self._pool.carriers if self._pool is not None else 0)
 
     async def preview(self, spec: DownloadSpec) -> Resource:
         """See `ports.Downloads`."""
@@ -182,7 +191,6 @@ class LocalDownloads:
     async def close(self) -> None:
         """See `ports.Downloads`."""
         self._means.bus.close()
-        await self._means.pool.close()
         await self._means.worker.close()
         await self._means.control.close()
         await self._means.repository.close()

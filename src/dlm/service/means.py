@@ -40,8 +40,6 @@ class Means:
     sources: Sources
     worker: Worker
     """Carries what is fetched in the foreground."""
-    pool: Worker
-    """Carries the queue."""
     store: Store
     clock: Clock
     control: Control

@@ -60,13 +60,16 @@ def rearranged(mover: Standpoint, ahead: Sequence[Standpoint], behind: Standpoin
     """How `mover` gets behind all that are `ahead` (in order, without itself) and before the one `behind`, if there is one.
 
     It joins those behind it where the two sides differ in lane or priority: at the head of a class no other has to move.
+    One that stands there already stays as it is.
     """
+    if _fits(mover, ahead, behind):
+        return Rearrangement(mover)
     heads = behind is not None and (not ahead or ahead[-1].peers != behind.peers)
     peer = behind if heads else ahead[-1] if ahead else None
     if peer is None:
         return Rearrangement(mover)
     natural = _placed(mover, peer, None)
-    if (not ahead or ahead[-1].rank < natural.rank) and (behind is None or natural.rank < behind.rank):
+    if _fits(natural, ahead, behind):
         return Rearrangement(natural)
     if heads:
         return Rearrangement(_placed(mover, peer, 0.0 if peer.position is None else peer.position - 1))
@@ -81,6 +84,10 @@ def rearranged(mover: Standpoint, ahead: Sequence[Standpoint], behind: Standpoin
     return Rearrangement(
         _placed(mover, peer, behind.position - 1), [(each.seq, first + number) for number, each in enumerate(peers)]
     )
+
+
+def _fits(point: Standpoint, ahead: Sequence[Standpoint], behind: Standpoint | None) -> bool:
+    return (not ahead or ahead[-1].rank < point.rank) and (behind is None or point.rank < behind.rank)
 
 
 def _appended(mover: Standpoint, peers: Sequence[Standpoint]) -> Rearrangement:

@@ -55,7 +55,6 @@ class ChildProcess:
         assert self._popen.stderr is not None
         self._stderr = self._popen.stderr
         self._words = b""
-        self._listen = lambda: None
         os.set_blocking(self._stderr.fileno(), False)
         asyncio.get_running_loop().add_reader(self._stderr.fileno(), self._listen)
 
