@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -83,16 +84,13 @@ def transfer_tools(registry: Registry, clock: Clock) -> Tools:
 
 
 def _rules(settings: Settings) -> Rules:
+    rules = Rules(jobs=settings.jobs, per_host=settings.per_host, rate=settings.limit_total)
+    if settings.windows is None and settings.timezone is None:
+        return rules
     from dlm.policy.windows import parse
     from dlm.policy.zone import zone_of
 
-    return Rules(
-        jobs=settings.jobs,
-        per_host=settings.per_host,
-        rate=settings.limit_total,
-        timetable=parse(settings.windows or ""),
-        zone=zone_of(settings.timezone),
-    )
+    return replace(rules, timetable=parse(settings.windows or ""), zone=zone_of(settings.timezone))
 
 
 def _pool(settings: Settings, inline: Worker, clock: Clock) -> Worker:

@@ -317,8 +317,9 @@ class Repository(Protocol):
     async def claim(self, ids: Sequence[DownloadId], owner: str, now: float, lease: float) -> list[tuple[Download, Transition]]:
         """Make them SCHEDULED for `owner` until `now + lease`, and give those of which that was possible, in order.
 
-        Not possible: what another owner holds by a live lease (one that has run out is yielded first), what does not
-        exist, what is in another phase than PENDING, and what the user wants paused or cancelled.
+        Not possible: what another owner holds by a live lease (one that has run out is abandoned first, see
+        `Queue.abandon`), what does not exist, what is in another phase than PENDING, and what the user wants paused or
+        cancelled.
         """
 
     async def renew(self, owner: str, until: float) -> None:
@@ -351,7 +352,7 @@ class Repository(Protocol):
         """Apply an edit. Raises `InvalidRequest` for fields that make no sense, and `Conflict` while an owner holds it.
 
         The rate limit, the number of retries and the priority may change at any time. `start_at` in the future moves a
-        pending or waiting download to WAITING until then (DEFERRED).
+        pending or waiting download to WAITING until then (DEFERRED); in other phases it makes no sense.
         """
 
     async def respecify(self, id: DownloadId, spec: DownloadSpec) -> Download:
@@ -387,7 +388,8 @@ class Queue(Protocol):
 
     async def candidates(self, each: int, most: int) -> list[Candidate]:
         """Pending downloads that may be admitted: of every host and group the first `each` by lane, priority, position
-        (none goes last) and age, and the one that has been ready longest; of `most` hosts and groups at most.
+        (none goes last) and age, and the one that has been ready longest; of `most` hosts and groups at most, each host
+        before any second group of another, and beyond them the one that has been ready longest of all.
 
         Left out: what the user wants paused or cancelled, and what streams to standard output.
         """
@@ -407,8 +409,9 @@ class Queue(Protocol):
     async def order(self, ids: Sequence[DownloadId], order: Order, now: float, *, lane: Lane | None = None) -> list[Ordered]:
         """Answer an order by the table `ANSWERS`, for each of the downloads, in one transaction.
 
-        RESUME and RETRY put what is or becomes pending in the `lane`, INTERACTIVE unless said otherwise. Refused is
-        what the table does not have, in a sentence; an id that is gone is left out.
+        The intent becomes what the order wants. RESUME and RETRY put what is or becomes pending in the `lane`,
+        INTERACTIVE unless said otherwise. Refused is what the table does not have, in a sentence; an id that is gone is
+        left out.
         """
 
     async def select(self, selection: Selection) -> list[DownloadId]:
@@ -417,11 +420,12 @@ class Queue(Protocol):
     async def move(self, id: DownloadId, position: int) -> Standing:
         """Put a pending download at this place (from 1; behind the end is the end), by giving positions to those ahead.
 
-        It takes the lane and priority of its new neighbours. Raises `Conflict` unless it is pending.
+        It takes the lane and priority of its new neighbours; where they differ, of the one behind. Raises `Conflict`
+        unless it may be admitted.
         """
 
     async def standing(self, id: DownloadId) -> Standing | None:
-        """Where a pending download stands, `None` for any other."""
+        """Where a pending download stands, `None` for any other and for what `candidates` leaves out."""
 
     async def counts(self) -> dict[Phase, int]:
         """How many downloads stand in each phase; phases without any are left out."""

@@ -307,12 +307,16 @@ def test_the_database_is_the_users_own(umask: int, tmp_path: Path, isolated_envi
         RunningDlm("get", *secrets(tmp_path), server.url("/file.bin"), cwd=tmp_path, umask=umask) as running,
     ):
         until(lambda: server.bytes_sent() > 200_000)
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()}
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.rglob("*")}
         assert "dlm.db" in modes
+        assert modes.pop("dlm.db.control") == 0o700
+        assert any(name.endswith(".sock") for name in modes)
         assert set(modes.values()) == {0o600}, modes
         assert running.end()[0] == 0
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()} == {0o600}
+    left = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.rglob("*")}
+    assert left.pop("dlm.db.control") == 0o700
+    assert set(left.values()) == {0o600}
 
 
 def test_the_file_says_nothing_of_its_origin(dlm: RunDlm, server: HostileServer, tmp_path: Path) -> None:

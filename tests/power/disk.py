@@ -27,6 +27,7 @@ _WITHOUT_FLUSHING_THE_LOG = 2
 _MAY_MOUNT = 1 << 21
 """CAP_SYS_ADMIN."""
 _PATIENCE = 10.0
+_RELEASE = 1.0
 
 
 class PowerCut:
@@ -74,6 +75,7 @@ class PowerCut:
         """Give the power back: mount again what survived. Nothing may have a file open there any more."""
         for disk in self._disks:
             _unmount(disk)
+            _free(_image(disk))
             _mount(disk)
 
     @property
@@ -122,6 +124,21 @@ def _unmount(disk: Path) -> None:
             raise RuntimeError(f"{disk} is still in use: {result.stderr}")
         if result.returncode:
             time.sleep(0.02)
+
+
+def _free(image: Path) -> None:
+    """Make the image one that nobody has mounted.
+
+    Another program on this machine may have copied all mounts into a namespace of its own, and keeps the dead disk there.
+    """
+    deadline = time.monotonic() + _RELEASE
+    while subprocess.run(["losetup", "-j", str(image)], capture_output=True, check=True).stdout:
+        if time.monotonic() > deadline:
+            copy = image.with_suffix(".copy")
+            _run("cp", "--sparse=always", str(image), str(copy))
+            copy.replace(image)
+            return
+        time.sleep(0.02)
 
 
 def _run(*command: str) -> None:

@@ -290,3 +290,15 @@ def test_a_reader_that_falls_behind_is_told_how_much_it_missed() -> None:
         assert [type(event) async for event in slow] == [ProgressMade] * 3 + [Lagged]
 
     asyncio.run(story())
+
+
+def test_the_same_asked_for_twice_in_one_command_is_carried_once() -> None:
+    """Two wordings of one wish: one download, one transfer, two equal answers."""
+
+    async def story(house: House) -> None:
+        outcomes = await house.process().fetch([spec(), spec(retries=3)], 2)
+        assert outcomes[0].download == outcomes[1].download
+        assert outcomes[0].download.phase is Phase.COMPLETED
+        assert len(house.store.files) == len(house.file.requests) == 1
+
+    play(story)

@@ -1,4 +1,4 @@
-"""LocalDownloads: the verbs, in this process. Each verb's work has a module; here they meet what they work with."""
+"""LocalDownloads: the verbs, in this process. Each verb's work has a module, loaded when it is asked for the first time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from dlm.model.queue import Added, AddRequest, Change, Explanation, Finding, Ord
 from dlm.model.rank import Lane
 from dlm.model.resource import Resource, Verified
 from dlm.ports import DownloadQuery, Outcome, Story, Worker
-from dlm.service import answers, commands, explaining, foreground, live, trial
-from dlm.service.carrier import Carrier
-from dlm.service.following import Follower
-from dlm.service.keeper import Keeper
+from dlm.service import answers, live
 from dlm.service.means import Means
 
 if TYPE_CHECKING:
+    from dlm.service.following import Follower
+    from dlm.service.keeper import Keeper
     from dlm.service.scheduler import Scheduler
 
 
@@ -40,11 +39,15 @@ class LocalDownloads:
 
     async def fetch(self, specs: Sequence[DownloadSpec], jobs: int) -> list[Outcome]:
         """See `ports.Downloads`."""
+        from dlm.service import foreground
+
         await self._listen()
         return await foreground.fetch(self._means, self._keepers, specs, jobs)
 
     async def run(self, *, stay: bool) -> None:
         """See `ports.Downloads`."""
+        from dlm.service.carrier import Carrier
+        from dlm.service.keeper import Keeper
         from dlm.service.scheduler import Scheduler
 
         means = self._means
@@ -63,6 +66,7 @@ class LocalDownloads:
                 each.cancel()
             await carrier.drain()
             await asyncio.gather(*aside, return_exceptions=True)
+            await scheduler.let_go()
             self._keepers.discard(keeper)
             self._scheduler = self._pool = None
             await pool.close()
@@ -95,22 +99,30 @@ class LocalDownloads:
 
     async def add(self, requests: Sequence[AddRequest]) -> list[Added]:
         """See `ports.Downloads`."""
+        from dlm.service import commands
+
         added = await commands.add(self._means, requests)
         self._nudged()
         return added
 
     async def order(self, order: Order, selection: Selection, *, lane: Lane | None = None) -> Sequence[Ordered]:
         """See `ports.Downloads`."""
+        from dlm.service import commands
+
         ordered = await commands.order(self._means, order, selection, lane)
         self._nudged()
         return ordered
 
     async def remove(self, selection: Selection, *, delete_files: bool) -> Sequence[Ordered]:
         """See `ports.Downloads`."""
+        from dlm.service import commands
+
         return await commands.remove(self._means, selection, delete_files=delete_files, nudged=self._nudged)
 
     async def move(self, reference: str, position: int) -> Standing:
         """See `ports.Downloads`."""
+        from dlm.service import commands
+
         standing = await commands.move(self._means, reference, position)
         self._nudged()
         return standing
@@ -121,12 +133,16 @@ class LocalDownloads:
 
     async def edit(self, reference: str, change: Change) -> Download:
         """See `ports.Downloads`."""
+        from dlm.service import commands
+
         edited = await commands.edit(self._means, reference, change)
         self._nudged()
         return edited
 
     async def limit(self, rate: int | None, *, host: str | None = None) -> Rates:
         """See `ports.Downloads`."""
+        from dlm.service import commands
+
         rates = await commands.limit(self._means, rate, host)
         self._nudged()
         return rates
@@ -147,6 +163,8 @@ class LocalDownloads:
 
     async def explain(self, reference: str) -> Explanation:
         """See `ports.Downloads`."""
+        from dlm.service import explaining
+
         return await explaining.explain(self._means, reference, self._slots)
 
     async def samples(self) -> Mapping[DownloadId, Progressed]:
@@ -163,6 +181,8 @@ class LocalDownloads:
 
     def bench(self, spec: DownloadSpec, counts: Sequence[int], seconds: float) -> AsyncIterator[Trial]:
         """See `ports.Downloads`."""
+        from dlm.service import trial
+
         return trial.bench(self._means, spec, counts, seconds)
 
     async def verify(self, reference: str) -> Verified:
@@ -180,6 +200,8 @@ class LocalDownloads:
     async def _followed(self, since: int, *, follow: bool) -> AsyncIterator[Event]:
         if follow:
             await self._listen()
+        from dlm.service.following import Follower
+
         follower = Follower(self._means, since, follow=follow)
         self._followers.add(follower)
         try:

@@ -8,7 +8,6 @@ from dlm.model.download import Download
 from dlm.model.phase import CLAIMED_PHASES, Phase
 from dlm.model.queue import Explanation
 from dlm.policy import explanation
-from dlm.policy.windows import at
 from dlm.service.live import Slots, samples, slots_elsewhere
 from dlm.service.means import Means
 
@@ -39,7 +38,7 @@ async def _facts(means: Means, download: Download, slots: Sequence[Slots]) -> ex
         host_running=sum(each.hosts.get(download.host, 0) for each in slots),
         per_host=sum(each.per_host for each in slots) or rules.per_host,
         busy_until=policy.busy_until if policy else None,
-        regime=at(rules.timetable, rules.zone, now),
+        regime=rules.regime(now),
         online=means.network.is_up() or not means.needs_network(download.spec.uris[0]),
         here=download.owner == means.owner,
         rates=await means.queue.rates(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from dlm.model.download import Download, DownloadSpec
+from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.phase import Cause, Intent, Phase
 from dlm.ports import Outcome
 from dlm.service.carrier import Carrier
@@ -22,20 +22,23 @@ async def fetch(means: Means, keepers: set[Keeper], specs: Sequence[DownloadSpec
     keeper = Keeper(means, carrier, means.worker)
     keepers.add(keeper)
     keeping: asyncio.Future[None] | None = None
-    carrying: list[asyncio.Future[Outcome]] = []
+    carrying: dict[DownloadId, asyncio.Future[Outcome]] = {}
     try:
         outcomes = await enlist(means, specs)
         await keeper.look()
         keeping = asyncio.ensure_future(keeper.keep())
         slots = asyncio.Semaphore(jobs)
-        carrying = [asyncio.ensure_future(_carried(means, carrier, slots, outcome)) for outcome in outcomes]
-        return list(await asyncio.gather(*carrying))
+        for outcome in outcomes:
+            if outcome.download.id not in carrying:  # the same may have been asked for twice
+                carrying[outcome.download.id] = asyncio.ensure_future(_carried(means, carrier, slots, outcome))
+        await asyncio.gather(*carrying.values())
+        return [carrying[outcome.download.id].result() for outcome in outcomes]
     finally:
-        for each in (keeping, *carrying):
-            if each is not None:
-                each.cancel()
+        aside = [each for each in (keeping, *carrying.values()) if each is not None]
+        for each in aside:
+            each.cancel()
         await carrier.drain()
-        await asyncio.gather(*(each for each in (keeping, *carrying) if each is not None), return_exceptions=True)
+        await asyncio.gather(*aside, return_exceptions=True)
         keepers.discard(keeper)
         await _let_go(means)
 

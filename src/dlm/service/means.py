@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from random import Random
+from typing import TYPE_CHECKING
 
 from dlm.model.download import Download, Fault
 from dlm.model.error import DlmError, exit_code
 from dlm.model.event import Event, PhaseChanged, Transition
 from dlm.model.phase import Cause
-from dlm.policy.windows import Timetable
 from dlm.ports import Clock, Control, Network, Queue, Repository, Sources, Store, Worker
 from dlm.service.bus import EventBus
 from dlm.service.samples import Samples
+
+if TYPE_CHECKING:
+    from dlm.policy.windows import Regime, Timetable
 
 LEASE = 30.0
 """Seconds for which a claim holds; renewed three times in that span."""
@@ -27,8 +30,14 @@ class Rules:
     jobs: int = 3
     per_host: int = 4
     rate: int | None = None
-    timetable: Timetable
-    zone: tzinfo
+    timetable: Timetable | None = None
+    zone: tzinfo | None = None
+
+    def regime(self, now: float) -> Regime:
+        """What the windows say at `now` (seconds since the epoch); without any, that all is open."""
+        from dlm.policy.windows import Regime, at
+
+        return Regime() if self.timetable is None or self.zone is None else at(self.timetable, self.zone, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

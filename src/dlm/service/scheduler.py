@@ -17,7 +17,7 @@ from dlm.model.error import DlmError
 from dlm.model.phase import Cause, Phase
 from dlm.model.rank import Lane
 from dlm.policy.admission import Allowance, Running, admit
-from dlm.policy.windows import Regime, at
+from dlm.policy.windows import Regime
 from dlm.service.carrier import Carrier
 from dlm.service.keeper import Keeper, sleep_or
 from dlm.service.live import Slots
@@ -68,6 +68,12 @@ class Scheduler:
                 return
             await sleep_or(self._wake, self._means, again)
 
+    async def let_go(self) -> None:
+        """Give back what was claimed and not started, because the run was stopped just then."""
+        for download in await self._means.queue.held(self._means.owner):
+            if download.phase is Phase.SCHEDULED and download.id not in self._carrier.carried:
+                await self._means.advance(download, Cause.YIELDED)
+
     async def _look(self) -> float:
         """Decide once and act; the seconds until the next look is due."""
         means, now = self._means, self._means.clock.wall()
@@ -75,7 +81,7 @@ class Scheduler:
         roused = await means.queue.rouse(now, online=means.network.is_up())
         for move in roused.moves:
             means.publish_move(move)
-        regime = at(means.rules.timetable, means.rules.zone, now)
+        regime = means.rules.regime(now)
         self._keeper.cap(_least(means.rules.rate, regime.rate))
         await self._keeper.look()
         next_wake = await self._admit(regime, now)

@@ -64,17 +64,15 @@ def rearranged(mover: Standpoint, ahead: Sequence[Standpoint], behind: Standpoin
     """
     if _fits(mover, ahead, behind):
         return Rearrangement(mover)
-    heads = behind is not None and (not ahead or ahead[-1].peers != behind.peers)
-    peer = behind if heads else ahead[-1] if ahead else None
-    if peer is None:
-        return Rearrangement(mover)
+    heads = not ahead or (behind is not None and ahead[-1].peers != behind.peers)
+    peer = behind if behind is not None and heads else ahead[-1]
     natural = _placed(mover, peer, None)
     if _fits(natural, ahead, behind):
         return Rearrangement(natural)
     if heads:
         return Rearrangement(_placed(mover, peer, 0.0 if peer.position is None else peer.position - 1))
     peers = [each for each in ahead if each.peers == peer.peers]
-    if behind is None or behind.position is None:
+    if behind is None or behind.position is None or peer.position is None:
         return _appended(mover, peers)
     between = _between(peer.position, behind.position)
     if between is not None:
@@ -98,10 +96,8 @@ def _appended(mover: Standpoint, peers: Sequence[Standpoint]) -> Rearrangement:
     return Rearrangement(_placed(mover, peers[-1], free + len(others)), others)
 
 
-def _between(low: float | None, high: float) -> float | None:
+def _between(low: float, high: float) -> float | None:
     """A number between the two, if there is one."""
-    if low is None:
-        return None
     middle = low + (high - low) / 2
     return middle if low < middle < high else None
 
