@@ -31,8 +31,8 @@ class Row:
 
     @property
     def active(self) -> bool:
-        """Whether it is under way here."""
-        return self.download.phase in CLAIMED_PHASES
+        """Whether it is under way here. One that is scheduled is claimed, and waits for its turn."""
+        return self.download.phase in CLAIMED_PHASES and self.download.phase is not Phase.SCHEDULED
 
     @property
     def size(self) -> int | None:
@@ -127,8 +127,8 @@ class Board:
 
     @property
     def waiting(self) -> int:
-        """How many are neither under way nor ended."""
-        return max(0, self.expected - len(self._active) - self.count(*FINAL_PHASES))
+        """How many are neither under way, nor paused, nor ended."""
+        return max(0, self.expected - len(self._active) - self.count(Phase.PAUSED, *FINAL_PHASES))
 
     @property
     def whole(self) -> int | None:

@@ -128,6 +128,7 @@ def _total(board: Board, width: int) -> Line:
     counts = [f"{done} of {board.expected} done"]
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{board.waiting} waiting"] if board.waiting else []
+    counts += [f"{paused} paused"] if (paused := board.count(Phase.PAUSED)) else []
     facts = [", ".join(counts), amount(come, whole), format_rate(speed)]
     if whole is not None and speed > 0:
         facts.append(f"{format_duration((whole - come) / speed)} left")

@@ -1,12 +1,15 @@
 """SegmentMap: who fetches which bytes of one Part.
 
 Invariant: the done spans, the rest of each lease, and the free spans are a disjoint cover of the Part. No byte is
-ever lost or owned twice, whatever the order of claims, steals, movements and releases.
+ever lost or owned twice, whatever the order of claims, steals, movements and releases. The one exception is deliberate: a
+lease and its twin (`hedge`) own the same end, and either may bring it.
 
 Rules
 -----
 * Only the Outlet that pours into a lease moves its `position`, and only forward, after the bytes are written.
 * A steal shortens the victim's `stop`, never below its `position`. The victim learns of it by its next chunk being clipped.
+* Of a lease and its twin the first to finish wins: when it is released, the other's rest is empty. A pair is neither
+  stolen from nor extended nor hedged again. What both have written is counted once, because done spans are merged.
 * A Part of unknown size is one span to `UNBOUNDED`, until `settle` says where it ended.
 """
 
@@ -23,12 +26,14 @@ UNBOUNDED = 2**63 - 1
 class Lease:
     """A span that one connection owns: `start` to `position` is written, `position` to `stop` is still to come."""
 
-    __slots__ = ("position", "start", "stop")
+    __slots__ = ("position", "start", "stop", "twin")
 
     def __init__(self, start: int, stop: int) -> None:
         self.start = start
         self.position = start
         self.stop = stop
+        self.twin: Lease | None = None
+        """The other lease on the same end, while both are out."""
 
     @property
     def remaining(self) -> int:
@@ -84,20 +89,33 @@ class SegmentMap:
 
     def steal(self, victim: Lease, at: int) -> Lease:
         """A lease on `[at, victim.stop)`, which the victim loses. `at` lies in the victim's rest."""
-        if victim not in self._leases or not victim.position <= at < victim.stop:
+        if victim not in self._leases or victim.twin is not None or not victim.position <= at < victim.stop:
             raise ValueError(f"nothing to steal at {at} from {victim}")
         stop, victim.stop = victim.stop, at
         return self._lease(Span(at, stop))
 
+    def hedge(self, lease: Lease) -> Lease:
+        """A second lease on the rest of `lease`: whichever of the two comes to the end first has fetched it."""
+        if lease not in self._leases or lease.twin is not None or not lease.remaining or lease.stop == UNBOUNDED:
+            raise ValueError(f"nothing to fetch twice of {lease}")
+        twin = self._lease(Span(lease.position, lease.stop))
+        twin.twin, lease.twin = lease, twin
+        return twin
+
     def release(self, lease: Lease) -> None:
-        """Take a lease back: what it wrote is done, the rest is free."""
+        """Take a lease back: what it wrote is done, the rest is free, or its twin's. If it is done, so is its twin."""
         self._leases.remove(lease)
         self._done = merge([*self._done, Span(lease.start, lease.position)])
+        twin, lease.twin = lease.twin, None
+        if twin is not None:
+            twin.twin = None
+            if not lease.remaining:
+                twin.stop = twin.position
 
     def extend(self, lease: Lease, reach: int) -> None:
         """Let `lease` go on over the free span behind it, up to `reach` at most: its reply brings those bytes anyhow."""
         gap = next((span for span in self.free() if span.start == lease.stop), None)
-        if gap is not None and reach > lease.stop:
+        if gap is not None and lease.twin is None and reach > lease.stop:
             lease.stop = min(gap.stop, reach)
 
     def settle(self, size: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dlm.model.event import ConnectionClosed, PhaseChanged, ProgressMade
 from dlm.model.message import Checkpointed, Commitment, Completing, News, Observed, Progressed, Published, Resolved
 from dlm.model.phase import Cause
@@ -41,13 +43,9 @@ class Ledger:
     async def _learn(self, message: Observed) -> None:
         now = self._means.clock.wall()
         known = await self._means.queue.host_policy(message.host)
-        busy = busy_until(known.busy_until if known else None, message.retry_after, now)
-        connections, learned = message.connections, now
-        version = message.version or (known.version if known else None)
-        if connections is None and known is not None:
-            # Nothing was refused, but nothing was tried beyond what is remembered either.
-            connections, learned = known.connections, known.learned
-        await self._means.queue.learn(HostPolicy(message.host, connections, message.ranges, learned, version, busy))
+        learned = _merged(known, message, now)
+        if known is None or replace(learned, learned=known.learned) != known or message.connections is not None:
+            await self._means.queue.learn(learned)
 
     async def _advance(self, message: Completing | Published, cause: Cause) -> None:
         means = self._means
@@ -60,3 +58,19 @@ class Ledger:
             verified=message.verified if isinstance(message, Completing) else None,
         )
         means.publish(PhaseChanged(*move))
+
+
+def _merged(known: HostPolicy | None, message: Observed, now: float) -> HostPolicy:
+    """What is known of a host after an observation. One that met no limit says nothing of connections, one that found
+    the host busy says nothing of ranges."""
+    if known is None:
+        known = HostPolicy(message.host, None, message.ranges, now)
+    limited = message.connections is not None
+    return HostPolicy(
+        message.host,
+        message.connections if limited else known.connections,
+        known.ranges if message.retry_after is not None else message.ranges,
+        now if limited else known.learned,
+        message.version or known.version,
+        busy_until(known.busy_until, message.retry_after, now),
+    )

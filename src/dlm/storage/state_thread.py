@@ -140,7 +140,7 @@ class StateThread:
                     more = len(done) < _TOGETHER and time.monotonic() < last
                     command = self._next() if more else None
         except DlmError as error:
-            for each in [done[-1] if done else first]:
+            for each in done or [first]:
                 each.tell_error(error)
         else:
             for each in done:
