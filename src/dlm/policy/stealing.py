@@ -3,23 +3,29 @@
 The victim is the one that would finish last. The cut is where both finish at the same time, by measured speeds. It is
 made only when it saves more time than the new request costs.
 
-    x = v * (rest + own * (cost - delay)) / (own + v)      bytes that the victim keeps, v and own being speeds in bytes a
-                                                           second, delay what the victim still waits for its first byte
+    x = v * (rest + own * cost) / (own + v)      bytes that the victim keeps, v and own being speeds in bytes a second
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dlm.policy.meter import Standing, typical_speed
-from dlm.policy.segments import Lease
+from dlm.policy.segments import UNBOUNDED, Lease
 
 ALIGNMENT = 16 * 1024
 LEAST_SHARE = 32 * 1024
 """A smaller share is not worth a request and the bytes that the victim's server still sends past the cut."""
-LEAST_GAIN = 0.1
-"""Seconds that a steal must save beyond its cost, and half of that cost on top."""
+LEAST_GAIN = 0.15
+"""Seconds that a steal must save beyond its cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A lease and the measured speed of its connection in bytes a second; 0 when nothing is known yet."""
+
+    lease: Lease
+    speed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +36,23 @@ class Cut:
     at: int
 
 
-def choose_cut(standings: Sequence[Standing], cost: float) -> Cut | None:
-    """The best steal for one more connection, which needs `cost` seconds until its first byte, or `None`.
+def choose_cut(standings: Iterable[Standing], own_speed: float, cost: float) -> Cut | None:
+    """The best steal for a connection of `own_speed` that needs `cost` seconds until its first byte, or `None`.
 
-    It is expected to be as fast as the others are, in the median; who has no speed yet, too. So the first steal of a
-    download halves the rest.
+    Unknown speeds count as the mean of the known ones, so that the first steal of a download halves the rest.
     """
-    rows = [row for row in standings if row.lease.remaining > 0 and row.bounded and row.lease.twin is None]
+    rows = [row for row in standings if row.lease.remaining > 0 and row.lease.stop < UNBOUNDED]
     if not rows:
         return None
-    own = typical_speed(standings)
-    victim = max(rows, key=lambda row: row.left(own, cost))
-    lease, rest, left = victim.lease, victim.lease.remaining, victim.left(own, cost)
-    speed = max(victim.speed, 1.0) if victim.known else own
-    delay = left - rest / speed
-    keep = max(0.0, speed * (rest + own * (cost - delay)) / (own + speed))
-    # It never loses everything: if it goes on after all, it ends by itself at the cut.
-    at = max(lease.position + 1, -(-int(lease.position + keep) // ALIGNMENT) * ALIGNMENT)
-    if lease.stop - at < LEAST_SHARE:
+    known = [row.speed for row in rows if row.speed > 0] or [1024 * 1024.0]
+    mean = sum(known) / len(known)
+    own = own_speed or mean
+    speeds = {id(row): row.speed or mean for row in rows}
+    victim = max(rows, key=lambda row: row.lease.remaining / speeds[id(row)])
+    speed, rest = speeds[id(victim)], victim.lease.remaining
+    keep = speed * (rest + own * cost) / (own + speed)
+    at = -(-int(victim.lease.position + keep) // ALIGNMENT) * ALIGNMENT
+    if victim.lease.stop - at < LEAST_SHARE:
         return None
-    after = max(delay + (at - lease.position) / speed, cost + (lease.stop - at) / own)
-    return Cut(lease, at) if left - after > LEAST_GAIN + cost / 2 else None
+    saved = rest / speed - max((at - victim.lease.position) / speed, cost + (victim.lease.stop - at) / own)
+    return Cut(victim.lease, at) if saved > LEAST_GAIN else None
