@@ -71,14 +71,15 @@ class CandidatesContract(QueueSuite):
         crowd = named("abcdef", uri="https://crowd/x", ready=9.0)
         patient = named("p", uri="https://crowd/x", priority=Priority.LOW, ready=1.0)
         grouped = named("gh", uri="https://crowd/x", group="g", lane=Lane.RETRY, ready=8.0)
-        elsewhere = named("yz", uri="https://else/x", lane=Lane.RETRY, ready=8.0)
+        elsewhere = named("yz", uri="https://else/x", ready=8.0)
+        waiting = named("w", uri="https://else/x", lane=Lane.RETRY, ready=2.0)
 
         async def scenario(state: State) -> None:
-            await state.repository.add([*crowd, *patient, *grouped, *elsewhere])
+            await state.repository.add([*crowd, *patient, *grouped, *elsewhere, *waiting])
             found = {each.id for each in await state.queue.candidates(2, 9)}
-            assert found == {each.id for each in (*crowd[:2], *patient, *grouped, *elsewhere)}
+            assert found == {each.id for each in (*crowd[:2], *patient, *grouped, *elsewhere, *waiting)}
             found = {each.id for each in await state.queue.candidates(1, 9)}
-            assert found == {each.id for each in (crowd[0], *patient, grouped[0], elsewhere[0])}
+            assert found == {each.id for each in (crowd[0], *patient, grouped[0], elsewhere[0], *waiting)}
 
         play_state(scenario)
 

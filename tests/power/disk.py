@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import struct
 import subprocess
 import time
@@ -24,6 +25,7 @@ _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, `_IOR('X', 125, __u32)`."""
 _WITHOUT_FLUSHING_THE_LOG = 2
 """EXT4_GOING_FLAGS_NOLOGFLUSH: what is only in memory, the journal included, is lost, as by a power cut."""
+_LOOP_CONTROL = "/dev/loop-control"
 _MAY_MOUNT = 1 << 21
 """CAP_SYS_ADMIN."""
 _PATIENCE = 10.0
@@ -87,8 +89,18 @@ def demand_mounting() -> None:
     """Skip the test on machines where no file system can be mounted, and say why."""
     if os.geteuid() != 0 or not _capabilities() & _MAY_MOUNT:
         pytest.skip("not here: only root may mount the disks whose power is cut")
-    if not os.path.exists("/dev/loop-control"):
+    if not os.path.exists(_LOOP_CONTROL) and "loop-control" not in Path("/proc/misc").read_text():
         pytest.skip("not here: this kernel has no loop devices to mount the disks from")
+    _make_nodes()
+
+
+def _make_nodes() -> None:
+    """The device files that a container may lack though its kernel has the devices (devices.txt of Linux: 10,237 and 7,n)."""
+    nodes = {_LOOP_CONTROL: (stat.S_IFCHR, os.makedev(10, 237))}
+    nodes |= {f"/dev/loop{number}": (stat.S_IFBLK, os.makedev(7, number)) for number in range(8)}
+    for path, (kind, device) in nodes.items():
+        if not os.path.exists(path):
+            os.mknod(path, kind | 0o600, device)
 
 
 def _capabilities() -> int:

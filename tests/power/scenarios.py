@@ -44,8 +44,8 @@ class Step:
 
 
 _CALLS: dict[str, dict[str, int]] = {
-    "run": {"fdatasync": 16, "fsync": 5, "renameat2": 1, "pwrite64": 8, "unlinkat": 1, "unlink": 1},
-    "add": {"fdatasync": 4, "fsync": 3, "renameat2": 1, "pwrite64": 8},
+    "run": {"fdatasync": 12, "fsync": 3, "renameat2": 1, "pwrite64": 15, "unlinkat": 1, "unlink": 1},
+    "add": {"fdatasync": 4, "fsync": 2, "renameat2": 1, "pwrite64": 8},
     "remove": {"fdatasync": 4, "unlinkat": 1, "pwrite64": 4, "fsync": 1},
     "pause": {"fdatasync": 2},
 }

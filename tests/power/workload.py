@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dlm.model.phase import Intent, Phase
+from dlm.model.phase import CLAIMED_PHASES, Intent, Phase
 from dlm.storage.folders import make_folders
 from tests.conftest import SOURCES
 from tests.hostile import HostileServer, content
@@ -33,6 +33,7 @@ IN_FLIGHT = 4 * MIB
 """Bytes that a server has handed to the kernel, and so counts as sent, and that dlm has not read."""
 READY = 5.0
 """Seconds after which a dlm that was started again moves bytes, or has ended."""
+READY_TO_GO = CLAIMED_PHASES | {Phase.PENDING}
 _PATIENCE = 60.0
 _MUTATIONS = Path(__file__).parent / "mutation"
 
@@ -116,14 +117,20 @@ class Workload:
         self._follow(self._command_on)
 
     def wait_ready(self) -> None:
-        """Return when a server was asked for something, or dlm has ended; I5 says how soon that must be."""
+        """Return when a server was asked for something, or dlm has ended; I5 says how soon that must be.
+
+        Where everything that is left waits for its time, there is nothing to be seen.
+        """
         began, before, runner = time.monotonic(), self._requests(), self._runner
         assert runner is not None
-        while self._requests() == before and runner.poll() is None and time.monotonic() < began + READY:
+        while self._requests() == before and runner.poll() is None:
+            if time.monotonic() > began + READY:
+                stuck = [record.label for record in read(self._state)[0] if record.download.phase in READY_TO_GO]
+                if stuck:
+                    self._complaints.append(f"I5: after {READY:.0f} s nothing moves, and it could: {', '.join(stuck)}")
+                return
             time.sleep(0.01)
         self.readiness.append(time.monotonic() - began)
-        if self.readiness[-1] > READY:
-            self._complaints.append(f"I5: not ready after {READY:.0f} s")
 
     def wait_for_promise(self, seconds: float) -> None:
         """Return at the very moment at which dlm says that it has done something, or after so many seconds."""
@@ -268,7 +275,8 @@ class Workload:
         if process.returncode:
             self.acknowledged.restore(key, admissible)
             return False
-        self.acknowledged.acknowledge(key, value)
+        # One that stands in its place already is given none, so what was promised has to be looked up.
+        self.acknowledged.acknowledge(key, value if verb != "move" else self._has_place(key[1]))
         self._promised.set()
         for facts in _objects(out):
             if verb == "add" and "download_id" in facts and address is not None:
@@ -299,6 +307,9 @@ class Workload:
             case _:
                 rate = int(arguments[0]) if arguments else 0
                 return (Aspect.TOTAL, ""), rate or None, ["limit", str(rate)]
+
+    def _has_place(self, address: str) -> bool:
+        return any(record.address == address and record.download.position is not None for record in read(self._state)[0])
 
     def _command_on(self) -> None:
         while not self._stopped.is_set():

@@ -31,7 +31,7 @@ def test_no_kill_breaks_a_promise(tmp_path: Path) -> None:
         demand_nothing(found, f"DLM_SEED={seed} DLM_KILLS=1")
         kills += workload.interruptions
         again = max(again, *(each // workload.interruptions for each in workload.refetched))
-        ready = max(ready, *workload.readiness)
+        ready = max([ready, *workload.readiness])
         if kills >= KILLS:
             break
     print(f"\n{kills} kills, seeds from {SEED}: at most {again / MIB:.1f} MiB fetched again a kill, ready after {ready:.2f} s")
@@ -39,12 +39,13 @@ def test_no_kill_breaks_a_promise(tmp_path: Path) -> None:
 
 def test_no_step_is_the_wrong_one_for_a_kill(tmp_path: Path) -> None:
     """Killed right before a sync, a rename, a deletion or a write: the next start finds its way."""
-    reached = 0
-    for step in STEPS[:: max(1, len(STEPS) // WANTED_STEPS)]:
+    missed = []
+    steps = STEPS[:: max(1, len(STEPS) // WANTED_STEPS)]
+    for step in steps:
         folder = tmp_path / str(step)
         place = Place(folder / "state", folder / "files", folder / "elsewhere")
         there, found = killed_at_step(step, None, place, random.Random(SEED))
         demand_nothing(found, f"DLM_SEED={SEED}, step {step}")
-        reached += there
-    print(f"\n{reached} steps reached")
-    assert reached, "no step was reached"
+        missed += [] if there else [str(step)]
+    print(f"\n{len(steps)} steps, of which {len(missed)} do not come up: {', '.join(missed)}")
+    assert len(missed) < len(steps) / 3, "many steps do not come up any more"

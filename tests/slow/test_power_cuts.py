@@ -41,7 +41,7 @@ def test_no_power_cut_breaks_a_promise(disks: PowerCut, tmp_path: Path) -> None:
         demand_nothing(found, f"DLM_SEED={seed} DLM_CUTS=1")
         cuts += workload.interruptions
         again = max(again, *(each // workload.interruptions for each in workload.refetched))
-        ready = max(ready, *workload.readiness)
+        ready = max([ready, *workload.readiness])
         if cuts >= CUTS:
             break
     print(
@@ -59,13 +59,14 @@ def test_a_disk_that_fails_under_dlm_breaks_no_promise(disks: PowerCut, tmp_path
 
 def test_no_step_is_the_wrong_one_for_a_power_cut(disks: PowerCut, tmp_path: Path) -> None:
     """The power fails right before a sync, a rename, a deletion or a write: the next start finds its way."""
-    place, reached = places(disks, tmp_path), 0
-    for step in STEPS[:: max(1, len(STEPS) // WANTED_STEPS)]:
+    place, missed = places(disks, tmp_path), []
+    steps = STEPS[:: max(1, len(STEPS) // WANTED_STEPS)]
+    for step in steps:
         there, found = killed_at_step(step, disks, place(), random.Random(SEED))
         demand_nothing(found, f"DLM_SEED={SEED}, step {step}")
-        reached += there
-    print(f"\n{reached} steps reached")
-    assert reached, "no step was reached"
+        missed += [] if there else [str(step)]
+    print(f"\n{len(steps)} steps, of which {len(missed)} do not come up: {', '.join(missed)}")
+    assert len(missed) < len(steps) / 3, "many steps do not come up any more"
 
 
 @pytest.mark.parametrize("workers", [0, 2])

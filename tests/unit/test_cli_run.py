@@ -77,14 +77,16 @@ def board(*events: Event) -> QueueBoard:
 FAULT = Fault("NotFound", "there is nothing at https://example.org/2.iso (HTTP 404)", 3)
 DONE = changed(download(1, Phase.COMPLETED, path="/target/1.iso"), Cause.PUBLISHED, Phase.COMPLETING)
 FAILED = changed(download(2, Phase.FAILED, fault=FAULT), Cause.ERRED)
-BACKED_OFF = changed(
-    download(3, Phase.WAITING, due=time.time() + 240.5, fault=Fault("ServerFailed", "it failed (HTTP 503)", 5)),
-    Cause.BACKED_OFF,
-)
 OFFLINE = changed(download(4, Phase.WAITING, downloaded=MIB), Cause.DISCONNECTED)
 PREEMPTED = changed(download(5, Phase.PENDING, downloaded=MIB), Cause.PREEMPTED)
 HALTED = changed(download(6, Phase.PAUSED, downloaded=MIB), Cause.HALTED)
 CANCELLED = changed(download(7, Phase.CANCELLED), Cause.CANCELLED)
+
+
+def backed_off() -> PhaseChanged:
+    """One that is tried again in four minutes."""
+    fault = Fault("ServerFailed", "it failed (HTTP 503)", 5)
+    return changed(download(3, Phase.WAITING, due=time.time() + 240.5, fault=fault), Cause.BACKED_OFF)
 
 
 # --- the board --------------------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ class Stage:
 @pytest.mark.parametrize("kind", ["log", "terminal"])
 def test_what_leaves_the_run_is_told_as_it_is(kind: str) -> None:
     """Done, failed, tried again, off line, pre-empted, paused, cancelled: each in its words."""
-    events = (begun(1), DONE, FAILED, BACKED_OFF, OFFLINE, PREEMPTED, HALTED, CANCELLED)
+    events = (begun(1), DONE, FAILED, backed_off(), OFFLINE, PREEMPTED, HALTED, CANCELLED)
     lines = [text for text in Stage(kind).happen(*events).written().splitlines() if not text.startswith("1.iso: fetching")]
     assert lines == [
         "✓ 1.iso  100.0 MiB in 0.0 s (97.7 GiB/s) → /target/1.iso",
@@ -227,7 +229,7 @@ def test_what_leaves_the_run_is_told_as_it_is(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["log", "terminal"])
 def test_quiet_tells_failures_only(kind: str) -> None:
     """With -q what failed is one line, and nothing else is said."""
-    stage = Stage(kind, Volume.QUIET).happen(begun(1), DONE, FAILED, BACKED_OFF, HALTED, RuntimeWarned("window", "closed"))
+    stage = Stage(kind, Volume.QUIET).happen(begun(1), DONE, FAILED, backed_off(), HALTED, RuntimeWarned("window", "closed"))
     stage.face.ended({}, 0, "Done.")
     assert stage.written() == "✗ 2.iso  there is nothing at https://example.org/2.iso (HTTP 404)\n"
 
@@ -252,7 +254,7 @@ def test_a_log_sums_up_once_a_minute() -> None:
 
 def test_json_has_a_result_for_each_end() -> None:
     """As soon as it ends; the last line counts the queue."""
-    stage = Stage("json").happen(begun(1), moving(1), DONE, BACKED_OFF, FAILED)
+    stage = Stage("json").happen(begun(1), moving(1), DONE, backed_off(), FAILED)
     stage.face.ended({Phase.PENDING: 3, Phase.RUNNING: 0}, 3, "")
     written = [json.loads(text) for text in stage.written().splitlines()]
     assert [each["event"] for each in written] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ from tests.fakes import some_bytes
 from tests.house import CONTENT, House, play, seconds, spec
 
 
-async def fetch(process: LocalDownloads, **changes: object) -> Outcome:
+async def fetch(process: LocalDownloads, **changes: Any) -> Outcome:
     """Fetch one."""
     (outcome,) = await process.fetch([spec(**changes)], 1)
     return outcome

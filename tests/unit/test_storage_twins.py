@@ -88,7 +88,7 @@ class Twins(RuleBasedStateMachine):
         directory=directories,
         uri=uris,
         output=outputs,
-        phase=st.sampled_from([Phase.PENDING, Phase.PENDING, Phase.PAUSED, Phase.WAITING]),
+        phase=st.sampled_from([Phase.PENDING, Phase.WAITING, Phase.PAUSED]),
         due=whens,
         rank=ranks,
     )
@@ -183,10 +183,6 @@ class Twins(RuleBasedStateMachine):
     def find(self, **given: Any) -> None:
         self.both(lambda each: each.repository.find(DownloadQuery(**given)))
 
-    @rule(directory=directories, uri=uris, output=outputs)
-    def same(self, directory: str, uri: str, output: str | None) -> None:
-        self.both(lambda each: each.repository.same(uri, directory, output))
-
     @rule(
         host=st.sampled_from(["h:1", "h:2"]),
         connections=st.none() | st.integers(1, 9),
@@ -216,10 +212,6 @@ class Twins(RuleBasedStateMachine):
     def order(self, some: list[DownloadId], order: Order, lane: Lane | None) -> None:
         self.both(lambda each: each.queue.order(some, order, self.wall.now, lane=lane))
 
-    @rule(phases=phase_sets, group=groups)
-    def select(self, phases: frozenset[Phase] | None, group: str | None) -> None:
-        self.both(lambda each: each.queue.select(Selection(phases=phases, group=group)))
-
     @rule(id=ids, position=st.integers(0, 6))
     def move(self, id: DownloadId, position: int) -> None:
         before = self.line()
@@ -240,8 +232,12 @@ class Twins(RuleBasedStateMachine):
     def amend(self, id: DownloadId, **given: Any) -> None:
         self.both(lambda each: each.repository.amend(id, Change(**given), self.wall.now))
 
-    @rule(seq=st.integers(0, 40), limit=st.integers(-1, 9))
-    def events_since(self, seq: int, limit: int) -> None:
+    @rule(phases=phase_sets, group=groups, uri=uris, output=outputs, seq=st.integers(0, 40), limit=st.integers(-1, 9))
+    def read(
+        self, phases: frozenset[Phase] | None, group: str | None, uri: str, output: str | None, seq: int, limit: int
+    ) -> None:
+        self.both(lambda each: each.queue.select(Selection(phases=phases, group=group)))
+        self.both(lambda each: each.repository.same(uri, "/d", output))
         events = self.both(lambda each: each.repository.events_since(seq, limit))
         assert [each.seq for each in events] == sorted({each.seq for each in events if each.seq > seq})
 
@@ -315,6 +311,6 @@ class Twins(RuleBasedStateMachine):
 
 
 Twins.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestTwins = Twins.TestCase

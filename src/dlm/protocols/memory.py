@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dlm.model.download import DownloadSpec
-from dlm.model.error import NotFound, RangeIgnored, Refused, ResourceChanged, TransferError
+from dlm.model.error import DlmError, NotFound, RangeIgnored, Refused, ResourceChanged
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
@@ -19,7 +19,7 @@ class Fault:
     """What goes wrong with one request: it pours `after` bytes, then raises `error`, or is silent where there is none."""
 
     after: int = 0
-    error: TransferError | None = None
+    error: DlmError | None = None
 
 
 @dataclass(slots=True)
