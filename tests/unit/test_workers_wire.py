@@ -117,7 +117,9 @@ class Order:
 
 
 @pytest.mark.parametrize(
-    "foreign", [Order(), os.path.join, pickle.Pickler, DlmError, wire.encode, {"a": 1}, DOWNLOAD], ids=repr
+    "foreign",
+    [Order(), os.path.join, pickle.Pickler, DlmError, wire.encode, {"a": 1}, DOWNLOAD],
+    ids=["a command", "a function", "a class", "an error", "ours", "a dictionary", "a download"],
 )
 def test_nothing_but_frames_comes_through(foreign: object) -> None:
     """Functions, classes of others, and values that are no frame end the channel; nothing is called."""
