@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 MB = 1_000_000
 KIB = 1024
@@ -92,7 +93,7 @@ class Scenario:
     scheme: Scheme = "http"
     control: Literal["cubic", "bbr"] = "cubic"
     """Congestion control of the servers."""
-    patience: float = 5.0
+    patience: float = 4.0
     """A tool that takes so many times the bound, and never less than 20 s, is stopped and has failed."""
     seconds: float = 0.0
     """Instead of `patience`, where there is no bound."""
@@ -104,8 +105,19 @@ class Scenario:
 
 def quickened(scenario: Scenario) -> Scenario:
     """The same with less work."""
-    from dataclasses import replace
-
+    if scenario.quick == 1:
+        return scenario
+    title = f"{scenario.title}; of this {scenario.quick:.0%}"
     if scenario.kind == "many":
-        return replace(scenario, files=max(50, int(scenario.files * scenario.quick)))
-    return replace(scenario, size=int(scenario.size * scenario.quick))
+        return replace(scenario, title=title, files=int(scenario.files * scenario.quick))
+    return replace(scenario, title=title, size=int(scenario.size * scenario.quick))
+
+
+def faults_from(text: str) -> Faults:
+    """The inverse of `json.dumps(asdict(faults))`."""
+    values: dict[str, Any] = json.loads(text)
+    for name in ("crawl", "silence", "reset", "truncation"):
+        if values[name] is not None:
+            values[name] = Fault(values[name]["among"], tuple(values[name]["after"]))
+    values["total"] = tuple((float(at), float(rate)) for at, rate in values["total"])
+    return Faults(**values)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from bench.model import KIB, MB, MIB, Fault, Faults, Path, Scenario, Wire
+from typing import Any
+
+from bench.model import KIB, MB, MIB, Fault, Faults, Path, Scenario, Scheme, Wire
 
 SHORT = Wire(rate=200 * MB, rtt=0.020)
 MIDDLE = Wire(rate=200 * MB, rtt=0.050)
 LONG = Wire(rate=200 * MB, rtt=0.150)
-LOSSY = Wire(rate=50 * MB, rtt=0.080, loss=0.005)
-BURSTY = Wire(rate=50 * MB, rtt=0.080, burst=(0.002, 0.2, 0.5))
+LOSSY = Wire(rate=100 * MB, rtt=0.080, loss=0.005)
+BURSTY = Wire(rate=100 * MB, rtt=0.080, burst=(0.002, 0.2, 0.5))
 HOME = Wire(rate=200 * MB, rtt=0.030)
 VARYING = Wire(rate=100 * MB, rtt=0.060, steps=tuple((4.0 * n, (100 if n % 2 == 0 else 20) * MB) for n in range(1, 60)))
 COLD = Wire(rate=100 * MB, rtt=0.040)
@@ -24,9 +26,9 @@ MIRRORS = (
 )
 
 
-def wan(name: str, title: str, wire: Wire, size: int = 128 * MIB, **facts: object) -> Scenario:
+def wan(name: str, title: str, wire: Wire, size: int = 128 * MIB, **facts: Any) -> Scenario:
     """One large file from nginx over a wire."""
-    return Scenario(name, title, size, (Path(wire),), groups=("wan",), **facts)  # type: ignore[arg-type]
+    return Scenario(name, title, size, (Path(wire),), groups=("wan",), **facts)
 
 
 def faulty(name: str, title: str, faults: Faults, size: int = 128 * MIB, wire: Wire = HOME) -> Scenario:
@@ -34,22 +36,24 @@ def faulty(name: str, title: str, faults: Faults, size: int = 128 * MIB, wire: W
     return Scenario(name, title, size, (Path(wire, faults),), groups=("faults",))
 
 
-def small(name: str, title: str, files: int, scheme: object) -> Scenario:
+def small(name: str, title: str, files: int, scheme: Scheme) -> Scenario:
     """Many files of 16 KiB at 20 ms."""
-    return Scenario(name, title, 16 * KIB, (Path(SHORT),), files, scheme, kind="many", seconds=60, groups=("small",))  # type: ignore[arg-type]
+    return Scenario(
+        name, title, 16 * KIB, (Path(SHORT),), files, scheme, kind="many", seconds=60 + files / 50, groups=("small",)
+    )
 
 
 SCENARIOS = (
     Scenario("loopback-http", "1 GiB over loopback, http", 1024 * MIB, seconds=60, groups=("loopback",)),
     Scenario("loopback-https", "1 GiB over loopback, https", 1024 * MIB, scheme="https", seconds=60, groups=("loopback",)),
     wan("wan-short", "128 MiB, 200 Mbit/s, 20 ms", SHORT),
-    wan("wan", "128 MiB, 200 Mbit/s, 50 ms", MIDDLE),
-    wan("wan-bbr", "128 MiB, 200 Mbit/s, 50 ms, bbr", MIDDLE, control="bbr"),
+    wan("wan-middle", "128 MiB, 200 Mbit/s, 50 ms", MIDDLE),
+    wan("wan-middle-bbr", "128 MiB, 200 Mbit/s, 50 ms, bbr", MIDDLE, control="bbr"),
     wan("wan-long", "128 MiB over https, 200 Mbit/s, 150 ms", LONG, scheme="https"),
     wan("wan-long-bbr", "128 MiB over https, 200 Mbit/s, 150 ms, bbr", LONG, scheme="https", control="bbr"),
-    wan("lossy", "32 MiB, 50 Mbit/s, 80 ms, 0.5 % lost", LOSSY, 32 * MIB, quick=0.5),
-    wan("lossy-bbr", "32 MiB, 50 Mbit/s, 80 ms, 0.5 % lost, bbr", LOSSY, 32 * MIB, quick=0.5, control="bbr"),
-    wan("lossy-burst", "32 MiB, 50 Mbit/s, 80 ms, 0.5 % lost in bursts", BURSTY, 32 * MIB, quick=0.5),
+    wan("lossy", "64 MiB, 100 Mbit/s, 80 ms, 0.5 % lost", LOSSY, 64 * MIB, quick=0.5),
+    wan("lossy-bbr", "64 MiB, 100 Mbit/s, 80 ms, 0.5 % lost, bbr", LOSSY, 64 * MIB, quick=0.5, control="bbr"),
+    wan("lossy-burst", "64 MiB, 100 Mbit/s, 80 ms, 0.5 % lost in bursts", BURSTY, 64 * MIB, quick=0.5),
     wan("varying", "48 MiB, 100 and 20 Mbit/s in turn every 4 s, 60 ms", VARYING, 48 * MIB, quick=0.5),
     wan("cold", "10 MiB over https, 100 Mbit/s, 40 ms, from a cold start", COLD, 10 * MIB, quick=1.0, scheme="https"),
     faulty("cap", "128 MiB, 1 MiB/s a connection", Faults(connection_rate=MIB)),

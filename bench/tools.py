@@ -1,4 +1,7 @@
-"""The tools and their command lines, as one table. Defaults are what a user types; best is what one types who has read the manual."""
+"""The tools and their command lines, as one table.
+
+Defaults are what a user types; best is what somebody types who has read the manual. dlm has defaults only.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Tool:
-    """One way to call one program, for one kind of scenario. `{words}` stand for the job's values, `{urls}` for all addresses."""
+    """One way to call one program, for one kind of scenario. `{words}` stand for the job's values."""
 
     name: str
     variant: str
@@ -65,9 +68,8 @@ ARIA2 = ("aria2c", "-q", "--no-conf", "--ca-certificate={authority}", "-d", "{fo
 ARIA2_BEST = (*ARIA2, "--file-allocation=none", "-x16", "-s16", "-k1M")
 LFTP = "set cmd:fail-exit yes; set ssl:ca-file {authority}; set net:connection-limit 0; "
 GET = (*DLM, "get", "-q", "--cacert", "{authority}", "-d", "{folder}")
-LATER = "+9h"
 ADD_ONE = (*DLM, "add", "--cacert", "{authority}", "-d", "{folder}", "--now", "{url}")
-ADD_MANY = (*DLM, "add", "-d", "{folder}", "--start-at", LATER, "-i", "{listing}")
+ADD_MANY = (*DLM, "add", "-d", "{folder}", "--paused", "-i", "{listing}")
 RUN = (*DLM, "run", "-q", "--workers", "1")
 
 TOOLS = (
@@ -81,7 +83,12 @@ TOOLS = (
     Tool("axel", "defaults", "one", ("axel", "-q", "-k", "-o", "{file}", "{url}")),
     Tool("axel", "best", "one", ("axel", "-q", "-k", "-n", "16", "-T", "10", "-o", "{file}", "{url}")),
     Tool("lftp", "defaults", "one", ("lftp", "-c", LFTP + "get {url} -o {file}")),
-    Tool("lftp", "best", "one", ("lftp", "-c", LFTP + "set net:timeout 10; set net:reconnect-interval-base 1; pget -n 16 {url} -o {file}")),
+    Tool(
+        "lftp",
+        "best",
+        "one",
+        ("lftp", "-c", LFTP + "set net:timeout 10; set net:reconnect-interval-base 1; pget -n 16 {url} -o {file}"),
+    ),
     Tool("dlm", "defaults", "many", (*GET, "-i", "{listing}")),
     Tool("curl", "defaults", "many", (*CURL, "-Z", "-K", "{curl_listing}")),
     Tool("curl", "best", "many", CURL_MANY, schemes=("http", "https")),

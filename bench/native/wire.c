@@ -195,8 +195,8 @@ static void count_delivery(struct direction *way, const struct packet *packet, i
     if (way == &down) watch_connections(packet->bytes, packet->length, 0);
     if (bin < 0 || bin >= BINS) return;
     way->bins[bin] += payload;
+    while (used_bins <= bin) open_bins[used_bins++] = (short)open_now;
     open_bins[bin] = (short)open_now;
-    if (bin >= used_bins) used_bins = (int)bin + 1;
 }
 
 /* When the next packet is due; FAR if none is under way. */
