@@ -125,7 +125,7 @@ def test_entries_beat_flags() -> None:
     assert (first.directory, first.output, first.connections) == ("/base/sub", "x", 2)
     assert first.headers == (("A", "1"), ("B", "2"))
     assert (first.user, first.bearer) == ("u:p", None)
-    assert (second.directory, second.output, second.connections) == ("/base", None, 16)
+    assert (second.directory, second.output, second.connections) == ("/base", None, 64)
     assert (second.headers, second.user, second.bearer) == ((("A", "1"),), None, "token")
 
 

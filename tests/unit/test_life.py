@@ -282,7 +282,7 @@ def test_silence_is_noticed_and_replaced() -> None:
     bench.clock = LoopClock()
     bench.run(bench.spec(timeout=0.3))
     assert bench.finished() == CONTENT
-    assert bench.file.requests[1].start == 100_000
+    assert min(span.start for span in bench.file.requests[1:]) == 100_000
 
 
 def test_silence_for_ever_is_an_error() -> None:

@@ -35,6 +35,8 @@ class Timed(MemorySource):
     def __init__(self, files: dict[str, MemoryFile], speed: int = 10**9) -> None:
         super().__init__(files)
         self.speed = speed
+        self.busy = 0
+        """Connections that it serves."""
 
     def pick(self, uri: str) -> Timed:
         """See `ports.Sources`."""
@@ -42,6 +44,13 @@ class Timed(MemorySource):
 
     async def pour(self, file: MemoryFile, span: Span, outlet: Outlet, fault: Fault | None) -> None:
         """See `MemorySource`; slower."""
+        self.busy += 1
+        try:
+            await self._pour_slowly(file, span, outlet, fault)
+        finally:
+            self.busy -= 1
+
+    async def _pour_slowly(self, file: MemoryFile, span: Span, outlet: Outlet, fault: Fault | None) -> None:
         end = span.stop if fault is None else min(span.stop, span.start + fault.after)
         for at in range(span.start, end, file.chunk):
             piece = memoryview(file.content)[at : min(end, at + file.chunk)]
@@ -106,6 +115,12 @@ def breaks(after: int, error: TransferError) -> Callable[[int, Span], Fault | No
     return lambda number, _span: Fault(0 if number else after, error)
 
 
+def no_third() -> Bench:
+    """A server of 100 KB/s a connection that serves two."""
+    bench = Bench(lambda _number, _span: Fault(0, ServerBusy("no more")) if bench.source.busy >= 2 else None, speed=100_000)
+    return bench
+
+
 def gives(after: int, error: TransferError | None) -> Callable[[int, Span], Fault | None]:
     """Every connection ends so."""
     return lambda _number, _span: Fault(after, error)
@@ -160,14 +175,14 @@ def test_connections_that_a_limit_makes_needless_are_not_replaced() -> None:
     def hold(bench: Bench, _task: object) -> None:
         note(bench)
         bench.worker.limit(Rates(20_000), {})
-        asyncio.get_running_loop().call_later(80.0, lift, bench)
+        asyncio.get_running_loop().call_later(50.0, lift, bench)
 
     def lift(bench: Bench) -> None:
         note(bench)
         bench.worker.limit(Rates(), {})
 
     def fault(number: int, _span: Span) -> Fault | None:
-        return Fault(200_000, Truncated("cut")) if number == 3 else None
+        return Fault(300_000, Truncated("cut")) if number == 3 else None
 
     bench = Bench(fault, speed=50_000).run(after=5.0, then=hold, connections=4)
     assert bench.error is None
@@ -192,11 +207,7 @@ def test_the_last_sample_is_always_posted(fault: Callable[[int, Span], Fault | N
 
 def test_a_sample_tells_of_a_refusal() -> None:
     """Two are served and no third: the samples say so, and how many are allowed from then on."""
-
-    def fault(number: int, span: Span) -> Fault | None:
-        return Fault(0, ServerBusy("no more")) if number >= 2 else None
-
-    bench = Bench(fault, speed=100_000).run()
+    bench = no_third().run()
     assert bench.error is None
     assert not bench.reporter.samples[0].refused
     assert bench.reporter.samples[-1].refused
@@ -254,13 +265,13 @@ def test_what_was_learned_is_told_once() -> None:
 
 def test_a_limit_of_connections_is_learned() -> None:
     """The server refused the third: it tolerates two."""
-    bench = Bench(lambda number, _: Fault(0, ServerBusy("no more")) if number >= 2 else None, speed=100_000).run()
+    bench = no_third().run()
     assert [each.connections for each in bench.observed] == [2]
 
 
 def test_a_bad_end_teaches_too() -> None:
     """The host failed in the middle, and is told of."""
-    bench = Bench(breaks(500_000, ServerFailed("oops")), speed=MB).run(retries=0)
+    bench = Bench(breaks(500_000, ServerFailed("oops")), speed=MB).run(retries=0, connections=1)
     assert isinstance(bench.error, ServerFailed)
     assert bench.observed == [Observed(bench.id, "host:9", None, ranges=True)]
 

@@ -277,7 +277,7 @@ def test_a_closed_window_stops_what_runs_and_opens_again() -> None:
         hour = datetime.fromtimestamp(EPOCH, UTC).hour
         closed = f"{(hour + 1) % 24:02d}:00-{(hour + 2) % 24:02d}:00 stop"
         process = house.process(windows=closed)
-        house.file.fault = lambda n, _s: FOREVER if n == 0 else None
+        house.file.fault = lambda n, _s: {0: FOREVER, 1: Fault(0)}.get(n)
         await process.add([wish(changes={"timeout": 100_000.0})])
         async with working(process):
             await seconds(1)

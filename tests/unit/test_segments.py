@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,13 +15,24 @@ SIZE = 1000
 
 
 def assert_disjoint_cover(segments: SegmentMap) -> None:
-    """Done, the rest of each lease, and free are the whole, each byte once."""
-    rests = [Span(lease.position, lease.stop) for lease in segments.leases]
+    """Done, the rest of each lease, and free are the whole, each byte once; of a pair the one that is ahead counts."""
+    for lease in segments.leases:
+        assert lease.twin is None or (lease.twin.twin is lease and lease.twin in segments.leases)
+    ahead = [
+        each for each in segments.leases if each.twin is None or each.position > each.twin.position or first(segments, each)
+    ]
+    rests = [Span(lease.position, lease.stop) for lease in ahead]
     pieces = [*segments.done(), *(rest for rest in rests if rest.size), *segments.free()]
     whole = SIZE if segments.size is None else segments.size
     clipped = [Span(piece.start, min(piece.stop, whole)) for piece in pieces if piece.start < whole]
     assert total(clipped) == whole
     assert merge(clipped) == ([Span(0, whole)] if whole else [])
+
+
+def first(segments: SegmentMap, lease: Lease) -> bool:
+    """Whether it is the older one of a pair that is level."""
+    twin = lease.twin
+    return twin is not None and lease.position == twin.position and segments.leases.index(lease) < segments.leases.index(twin)
 
 
 @st.composite
@@ -29,8 +42,15 @@ def done_spans(draw: st.DrawFn) -> list[Span]:
     return [Span(min(pair), max(pair)) for pair in points]
 
 
+def offsets(segments: SegmentMap) -> Iterator[int]:
+    """Every byte that is done."""
+    return (at for span in segments.done() for at in range(span.start, span.stop))
+
+
 operations = st.lists(
-    st.tuples(st.sampled_from(["claim", "advance", "steal", "release", "extend"]), st.integers(0, 10), st.floats(0, 1)),
+    st.tuples(
+        st.sampled_from(["claim", "advance", "steal", "release", "extend", "hedge"]), st.integers(0, 10), st.floats(0, 1)
+    ),
     max_size=60,
 )
 
@@ -40,7 +60,7 @@ operations = st.lists(
 def test_every_order_of_operations_keeps_the_cover(done: list[Span], steps: list[tuple[str, int, float]]) -> None:
     """Claims, movements, steals, releases and failures in any order leave done, leased and free a disjoint cover."""
     segments = SegmentMap(SIZE, done)
-    written = total(segments.done())
+    written = set(offsets(segments))
     for kind, index, share in steps:
         leases = list(segments.leases)
         lease: Lease | None = leases[index % len(leases)] if leases else None
@@ -48,16 +68,19 @@ def test_every_order_of_operations_keeps_the_cover(done: list[Span], steps: list
             segments.claim()
         elif lease is not None and kind == "advance":
             step = int(lease.remaining * share)
+            written.update(range(lease.position, lease.position + step))
             lease.position += step
-            written += step
-        elif lease is not None and kind == "steal" and lease.remaining:
+        elif lease is not None and kind == "hedge" and lease.remaining and lease.twin is None:
+            segments.hedge(lease)
+        elif lease is not None and kind == "steal" and lease.remaining and lease.twin is None:
             segments.steal(lease, lease.position + int((lease.remaining - 1) * share))
         elif lease is not None and kind == "release":
             segments.release(lease)
         elif lease is not None and kind == "extend":
             segments.extend(lease, int(SIZE * share))
         assert_disjoint_cover(segments)
-        assert segments.downloaded() == written
+        assert segments.downloaded() == len(written)
+        assert set(offsets(segments)) == written
     while (lease := segments.claim()) is not None or segments.leases:
         for each in list(segments.leases):
             each.position = each.stop
@@ -138,3 +161,51 @@ def test_the_prefix_counts_the_lease_that_starts_it() -> None:
     assert segments.prefix() == 0
     lease.position = 10
     assert segments.prefix() == 10
+
+
+def test_the_first_of_a_pair_to_finish_has_fetched_it() -> None:
+    """Its twin has nothing left to do, and nothing is free."""
+    segments = SegmentMap(SIZE)
+    slow = segments.claim()
+    assert slow is not None
+    slow.position = 300
+    fast = segments.hedge(slow)
+    assert (fast.start, fast.stop) == (300, SIZE)
+    slow.position, fast.position = 400, SIZE
+    assert segments.downloaded() == SIZE
+    segments.release(fast)
+    assert slow.remaining == 0
+    segments.release(slow)
+    assert segments.complete
+
+
+@pytest.mark.parametrize(("lost", "kept", "free"), [(200, 700, []), (700, 200, [Span(700, SIZE)])])
+def test_one_of_a_pair_that_fails_leaves_the_rest_to_the_other(lost: int, kept: int, free: list[Span]) -> None:
+    """If that is ahead; if it is behind, it would only write again what is there, so the rest is free for a third."""
+    segments = SegmentMap(SIZE)
+    lease = segments.claim()
+    assert lease is not None
+    twin = segments.hedge(lease)
+    lease.position, twin.position = lost, kept
+    segments.release(lease)
+    assert segments.free() == free
+    assert twin.remaining == (0 if free else SIZE - kept)
+    assert segments.done() == [Span(0, 700)]
+
+
+def test_a_pair_is_not_cut_nor_tripled() -> None:
+    """Stealing from it, hedging it again, and hedging what has no end or no rest are refused."""
+    segments = SegmentMap(SIZE)
+    lease = segments.claim()
+    assert lease is not None
+    twin = segments.hedge(lease)
+    for each in (lease, twin):
+        with pytest.raises(ValueError, match="nothing to steal"):
+            segments.steal(each, 500)
+        with pytest.raises(ValueError, match="nothing to fetch twice"):
+            segments.hedge(each)
+    endless = SegmentMap(None)
+    open_end = endless.claim()
+    assert open_end is not None
+    with pytest.raises(ValueError, match="nothing to fetch twice"):
+        endless.hedge(open_end)

@@ -27,7 +27,7 @@ def test_defaults_hold_when_nothing_is_said() -> None:
     """Without flags, variables and file, the defaults hold, and the paths are those of the surroundings."""
     settings = settings_of(chosen())
     assert settings == Settings(directory="/here/now", state="/state/dlm.db")
-    assert (settings.connections, settings.jobs, settings.resume) == (16, 3, True)
+    assert (settings.connections, settings.jobs, settings.resume) == (64, 3, True)
 
 
 def test_flags_beat_the_environment_which_beats_the_file() -> None:

@@ -39,7 +39,7 @@ class DownloadSpec:
     uris: tuple[str, ...]
     directory: str
     output: str | None = None
-    connections: int = 16
+    connections: int = 64
     checksum: Digest | None = None
     limit_rate: int | None = None
     headers: tuple[tuple[str, str], ...] = ()

@@ -105,7 +105,7 @@ class Settings:
         Unit.FOLDER, "save files in this directory", flag="--dir", short="-d", metavar="DIR", preset="the current directory"
     )
     connections: int = _choice(
-        Unit.COUNT, "open at most this many connections for a download", 16, short="-x", least=1, most=256
+        Unit.COUNT, "open at most this many connections for a download", 64, short="-x", least=1, most=256
     )
     jobs: int = _choice(
         Unit.COUNT, "carry at most this many downloads at once", 3, scope=Scope.GLOBAL, short="-j", least=1, most=1000

@@ -1,54 +1,60 @@
 """How many connections a download has, from samples.
 
-    opening    one connection, the one whose reply told the size; after a moment `FIRST` of them, if there is work for more
-    growing    twice as many while that pays. Where the speed of each is the same as of the few before, the server caps each
-               connection: then at once as many as the work is worth, up to `POLITE`, and if they pay as well, up to `MOST`
-    climbing   now and then a quarter more, kept if it pays; the pause doubles each time that it does not
+    opening    one connection, the one whose reply told the size; after a moment a few, if there is work for more
+    growing    twice as many while that pays. Where the speed of each is the same as of the fewer before, the server caps each
+               connection: then at once as many as the work is worth, four times as many at most
+    climbing   now and then a quarter more; if that pays, growing goes on, if not, the pause until the next trial is doubled
+    settled    no more: there is little left to do, or the server has refused
 
-A refusal ends all that: from then on never more than were served. So does little work left. While dlm itself holds the
-transfer back, a sample says nothing about the host, and the number stays.
+Up to `POLITE` it is enough that more pay a little. Beyond, up to `MOST`, each step must have paid half of its proportional
+share at least, as it does where loss or a cap limits each connection.
 
-Nothing here closes a connection: fewer wanted means that those that end are not replaced.
+After a refusal there are never more than were served. While dlm itself holds the transfer back, a sample says nothing about
+the host, and the number stays. Nothing here closes a connection: that fewer are wanted means that those that end are not
+replaced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum
-from statistics import median
+from math import ceil
 
+from dlm.policy.goodput import BURST_WINDOW, SLACK, Goodput, Measuring
 from dlm.policy.meter import Standing
-from dlm.policy.segments import Lease
 
 POLITE = 16
 """Connections to a host that need no other reason than that they pay a little."""
 MOST = 64
-"""Connections at most, where each of those beyond `POLITE` has shown that it pays."""
-FIRST = 4
-"""Connections after the first look."""
-MIB = 1024 * 1024
-SMALL = 8 * MIB
-"""A file up to this size gets half as many at first."""
+"""Connections at most."""
+FIRST = 8
+"""Connections after the first look, if there is much to do."""
+MUCH = 8.0
+"""Seconds of work, at the speed of the first connection so far, that are much. Less gets half as many."""
+SMALL = 8 * 1024 * 1024
+"""Bytes up to which a file is small. It gets a quarter as many."""
+TINY = 512 * 1024
+"""Bytes up to which a file gets one connection, however slow: it is over soon, and not worth the server's trouble."""
 FIRST_LOOK = 0.1
 """Seconds after which the first connection has shown whether it needs company."""
-SETTLE = 0.2
-"""Seconds that new connections get to come up to speed, from their first bytes on; more where requests take longer."""
-LONGEST_SETTLE = 0.5
-WINDOW = 0.4
-"""Seconds over which the goodput is measured."""
-LONG_WINDOW = 1.2
-"""Seconds before it is believed that a step did not pay: servers that limit a connection send in bursts."""
+PROOF = 4
+"""Connections of the same speed from which on a cap is believed enough to go beyond `POLITE` in one step."""
+BELIEVED = 1.0
+"""Seconds of measuring before it is believed that a step did not pay."""
 FAIR_GAIN = 0.3
 """Of a proportional gain: how much is needed to go on."""
 STRONG_GAIN = 0.5
 """The same beyond `POLITE`."""
-EVEN = 0.15
-"""By what part the speeds of capped connections may differ, from each other and from before."""
+FULL_GAIN = 0.85
+"""The same for doubling even there; less gets half as many more."""
 WORTH = 1.5
 """Seconds of work that must be left for more connections to be worth opening."""
 CAPPED_WORTH = 4.0
 """Seconds of work that must be left for each of the connections that answer a cap."""
+SPARE = 1.1
+"""Times as many connections as seem to be enough, where fewer turned out to be."""
+DOUBTS = 2
+"""Refusals at fewer connections than were served before, until it is believed that fewer are served now."""
 FIRST_PAUSE = 2.0
 LAST_PAUSE = 16.0
 """Seconds from one trial of a few more to the next."""
@@ -63,24 +69,6 @@ class Stage(Enum):
     SETTLED = "settled"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What so many connections brought: all together and each, in bytes a second."""
-
-    connections: int
-    goodput: float
-    each: float
-
-
-@dataclass(slots=True)
-class Mark:
-    """Where a measurement began."""
-
-    at: float
-    count: int
-    positions: dict[Lease, int] = field(default_factory=dict)
-
-
 class Controller:
     """The number of connections to have, for one download. Pure: times are arguments, in monotonic seconds.
 
@@ -92,162 +80,151 @@ class Controller:
         self.ceiling = min(bound, MOST)
         """As many connections as are known to be allowed."""
         self.refusals = 0
-        self._first = FIRST if size is None or size > SMALL else FIRST // 2
-        self._stage = Stage.OPENING if bound > 1 and size is not None else Stage.SETTLED
-        self._since: float | None = None
-        self._count = 0
-        self._settled_at: float | None = None
-        self._mark: Mark | None = None
-        self._before: Measured | None = None
+        self.stage = Stage.OPENING if bound > 1 and size is not None and size > TINY else Stage.SETTLED
+        self._small = size is not None and size <= SMALL
+        self._measuring = Measuring()
+        self._before: Goodput | None = None
+        self._last: tuple[float, int] | None = None
+        self._since = 0.0
+        self._doubts = 0
         self._pause = FIRST_PAUSE
-        self._trial_due = 0.0
-        self._shown = False
+        self._due = 0.0
 
     @property
     def limit(self) -> int:
         """More connections than this may not be open now, whatever they are for."""
-        if self.refusals or self.target > POLITE:
-            return self.ceiling if self.refusals else max(self.target, min(self.target + self.target // 4, self.ceiling))
-        return min(POLITE, self.ceiling)
+        if self.refusals or self.ceiling <= POLITE:
+            return self.ceiling
+        return min(self.ceiling, POLITE if self.target <= POLITE else self.target + self.target // 4)
 
     @property
     def growing(self) -> bool:
         """Whether it pays to sample more often than usual."""
-        return self._stage in {Stage.OPENING, Stage.GROWING}
+        return self.stage in {Stage.OPENING, Stage.GROWING}
 
     def sample(
         self, now: float, count: int, standings: Sequence[Standing], remaining: int | None, cost: float, *, held: bool
     ) -> int:
-        """The target after one more sample: `count` bytes have come in all, a request takes `cost` seconds to its first byte."""
-        if self._stage is Stage.SETTLED or remaining is None:
+        """The target after one more sample: `count` bytes have come, a request takes `cost` seconds to its first byte."""
+        if self.refusals:
+            # Some that were asked for together with the refused one may be served after all.
+            self.ceiling = max(self.ceiling, sum(each.waited is None for each in standings))
+        if self.stage is Stage.SETTLED or remaining is None:
             return self.target
-        if self._since is None or held:
-            self._restart(now, count)
-        elif self._stage is Stage.OPENING:
-            self._open(now, count, standings, remaining)
-        elif self._stage is Stage.CLIMBING and self._before is None and now < self._trial_due:
-            pass
-        elif self._ready(now, standings, cost):
-            self._measure(now, count, standings, remaining, cost)
+        last, self._last = self._last, (now, count)
+        if last is None or held:
+            self._since = now
+            self._measuring.begin(now)
+            return self.target
+        speed = (count - last[1]) / max(now - last[0], SLACK)
+        if self.stage is Stage.OPENING:
+            self._open(now, speed, remaining)
+            return self.target
+        if self._before is not None and self._before.connections == 1 and sum(each.waited is None for each in standings) <= 1:
+            # Nobody has joined the first one yet, which is faster by now than it was at the first look.
+            self._before = Goodput(1, speed, speed, 0.0)
+        if self.stage is Stage.GROWING or self._before is not None or now >= self._due:
+            found = self._measuring.sample(now, count, standings, self.target, cost)
+            if found is not None:
+                self._judge(now, found, remaining, cost)
         return self.target
 
     def refused(self, served: int) -> None:
-        """The server would not have one more while it served `served`: from now on never more than that."""
+        """The server would not have one more while it served `served`: from now on never more than that.
+
+        One refusal at fewer than it has served before is not believed yet: it may not have noticed that another had ended.
+        """
         self.refusals += 1
+        self.stage = Stage.SETTLED
+        if self.refusals > 1 and served < self.ceiling:
+            self._doubts += 1
+            if self._doubts < DOUBTS:
+                return
+        self._doubts = 0
         self.ceiling = max(1, min(self.ceiling, served))
         self.target = min(self.target, self.ceiling)
-        if self._stage is not Stage.OPENING:
-            self._stage = Stage.SETTLED
 
     # -----------------------------------------------------------------------------------------------------------------
 
-    def _restart(self, now: float, count: int) -> None:
-        self._since, self._count, self._settled_at, self._mark = now, count, None, None
+    def _open(self, now: float, speed: float, remaining: int) -> None:
+        if now - self._since < FIRST_LOOK - SLACK or remaining < WORTH * speed:
+            return
+        few = FIRST // 4 if self._small else FIRST // 2
+        self._before = Goodput(1, speed, speed, 0.0) if speed > 0 else None
+        self.stage = Stage.GROWING
+        self._aim(min(FIRST if remaining > MUCH * speed and not self._small else few, self.ceiling), now)
 
-    def _open(self, now: float, count: int, standings: Sequence[Standing], remaining: int) -> None:
-        assert self._since is not None
-        elapsed = now - self._since
-        if elapsed < FIRST_LOOK - 0.01:
-            return
-        goodput = (count - self._count) / elapsed
-        if remaining < WORTH * goodput:
-            return
-        self._before = Measured(1, goodput, goodput) if goodput > 0 else None
-        self._stage = Stage.GROWING
-        self._aim(min(self._first, self.ceiling), now, count)
+    def _judge(self, now: float, found: Goodput, remaining: int, cost: float) -> None:
+        if remaining < found.total * max(WORTH, 3 * cost):
+            self.stage = Stage.SETTLED
+        elif self.stage is Stage.GROWING:
+            self._judge_growth(now, found, remaining)
+        elif found.seconds >= BELIEVED - SLACK:
+            self._judge_trial(now, found, remaining, cost)
 
-    def _ready(self, now: float, standings: Sequence[Standing], cost: float) -> bool:
-        """Whether those that are wanted are there and have come up to speed. Who keeps them waiting is not waited for."""
-        assert self._since is not None
-        flowing = sum(each.waited is None for each in standings)
-        if self._settled_at is None and (flowing >= self.target or now - self._since > 2 * cost + LONGEST_SETTLE):
-            self._settled_at = now + min(max(SETTLE, cost), LONGEST_SETTLE)
-        return self._settled_at is not None and now >= self._settled_at - 0.01
-
-    def _measure(self, now: float, count: int, standings: Sequence[Standing], remaining: int, cost: float) -> None:
-        if self._mark is None:
-            self._mark = Mark(now, count, {each.lease: each.lease.position for each in standings if each.waited is None})
-            return
-        elapsed = now - self._mark.at
-        if elapsed < WINDOW - 0.01:
-            return
-        rates = [
-            (each.lease.position - self._mark.positions[each.lease]) / elapsed
-            for each in standings
-            if each.lease in self._mark.positions
-        ]
-        if not rates:
-            self._mark = None
-            return
-        found = Measured(len(self._mark.positions), (count - self._mark.count) / elapsed, median(rates))
-        if found.goodput > 0 and remaining / found.goodput < max(WORTH, 3 * cost):
-            self._stage = Stage.SETTLED
-        elif self._stage is Stage.GROWING:
-            self._judge_growth(now, count, found, rates, elapsed, remaining)
-        else:
-            self._judge_climb(now, count, found, elapsed, remaining, cost)
-
-    def _judge_growth(
-        self, now: float, count: int, found: Measured, rates: Sequence[float], elapsed: float, remaining: int
-    ) -> None:
-        before, capped = self._before, False
-        if before is not None and found.connections > before.connections:
-            gain = (found.goodput / before.goodput - 1) / (found.connections / before.connections - 1)
-            if gain < (STRONG_GAIN if self.target > POLITE // 2 else FAIR_GAIN):
-                if elapsed >= LONG_WINDOW - 0.01:
-                    self._level_off(now, count, max(before.connections, min(self.target, FIRST)))
+    def _judge_growth(self, now: float, found: Goodput, remaining: int) -> None:
+        before, capped, gain = self._before, False, 0.0
+        if before is not None and found.bursts and before.seconds < BURST_WINDOW - SLACK:
+            # What was measured over less than a second then says nothing.
+            before = None
+        if before is not None:
+            gain = found.gain_over(before)
+            if gain < (FAIR_GAIN if self.target < POLITE else STRONG_GAIN):
+                if found.seconds >= BELIEVED - SLACK:
+                    self._level_off(now, before, found)
                 return
-            capped = abs(found.each / before.each - 1) < EVEN and _even(rates)
+            capped = found.same_each(before)
+        elif self.target >= POLITE:
+            # Nothing has shown yet that more pay.
+            self._level_off(now, found, found)
+            return
         self._before = found
-        wanted = 2 * self.target
+        wanted = min(self.ceiling, self._more(found, remaining, gain, capped=capped))
+        if wanted > self.target:
+            self._aim(wanted, now)
+        else:
+            self.stage = Stage.SETTLED
+
+    def _more(self, found: Goodput, remaining: int, gain: float, *, capped: bool) -> int:
+        """How many to have after a step that has paid."""
+        doubles = self.target < POLITE or gain >= FULL_GAIN
+        wanted = 2 * self.target if doubles else self.target * 3 // 2
+        if capped and found.connections >= PROOF:
+            return min(4 * self.target, int(remaining / (found.each * CAPPED_WORTH)))
         if capped:
-            worthwhile = int(remaining / (found.each * CAPPED_WORTH))
-            wanted = max(wanted, min(4 * self.target, worthwhile))
-        if self.target < POLITE:
-            wanted = min(wanted, POLITE)
-        elif not capped:
-            wanted = min(wanted, self.target * 3 // 2)
-        wanted = min(wanted, self.ceiling)
-        if wanted <= self.target:
-            self._level_off(now, count, self.target)
-        else:
-            self._aim(wanted, now, count)
+            wanted = 4 * self.target
+        return min(wanted, POLITE) if self.target < POLITE else wanted
 
-    def _level_off(self, now: float, count: int, target: int) -> None:
-        self._stage, self._before = Stage.CLIMBING, None
-        self._trial_due = now + self._pause
-        self._aim(target, now, count)
+    def _level_off(self, now: float, before: Goodput, found: Goodput) -> None:
+        """The last step was too long: as many as would bring the same at the speed that each had before."""
+        enough = ceil(SPARE * before.connections * found.total / before.total) if before.total > 0 else before.connections
+        self.stage, self._before = Stage.CLIMBING, None
+        self._due = now + self._pause
+        self._aim(min(self.target, max(enough, FIRST // 2)), now)
 
-    def _judge_climb(self, now: float, count: int, found: Measured, elapsed: float, remaining: int, cost: float) -> None:
-        if elapsed < LONG_WINDOW - 0.01:
-            return
-        if self._before is None:
+    def _judge_trial(self, now: float, found: Goodput, remaining: int, cost: float) -> None:
+        before = self._before
+        if before is None:
             step = min(self.target + max(1, self.target // 4), self.ceiling)
-            idle = found.connections > self.target or step == self.target
-            if idle or remaining < found.goodput * (3 * WORTH + 3 * cost):
-                self._stage = Stage.CLIMBING if idle and step > self.target else Stage.SETTLED
-                self._trial_due = now + self._pause
-                self._restart(now, count)
-                return
-            self._before = found
-            self._aim(step, now, count)
-            return
-        before, self._before = self._before, None
-        gain = (found.goodput / max(before.goodput, 1.0) - 1) / max(found.connections / before.connections - 1, 0.01)
-        if found.connections <= before.connections or gain < STRONG_GAIN:
-            self._aim(min(before.connections, self.target), now, count)
-            self._pause = min(2 * self._pause, LAST_PAUSE)
+            if remaining < found.total * (3 * WORTH + 3 * cost) or step == self.target:
+                self.stage = Stage.SETTLED
+            elif found.connections > self.target:
+                # There are more still than are wanted: nothing could be learned.
+                self._due = now + self._pause
+                self._measuring.begin(now)
+            else:
+                self._before = found
+                self._aim(step, now)
+        elif found.gain_over(before) >= STRONG_GAIN:
+            self.stage, self._before, self._pause = Stage.GROWING, found, FIRST_PAUSE
+            self._measuring.begin(now)
+            self._aim(min(self.ceiling, self._more(found, remaining, 0.0, capped=False)), now)
         else:
-            self._pause = FIRST_PAUSE
-            self._restart(now, count)
-        self._trial_due = now + self._pause
+            self._before = None
+            self._pause = min(2 * self._pause, LAST_PAUSE)
+            self._due = now + self._pause
+            self._aim(min(self.target, before.connections), now)
 
-    def _aim(self, target: int, now: float, count: int) -> None:
+    def _aim(self, target: int, now: float) -> None:
         self.target = max(1, target)
-        self._restart(now, count)
-
-
-def _even(rates: Sequence[float]) -> bool:
-    """Whether nearly all are equally fast: one in eight may be out of line, because it has just begun or crawls."""
-    middle = median(rates)
-    return sum(abs(rate - middle) > EVEN * middle for rate in rates) <= len(rates) / 8
+        self._measuring.begin(now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dlm.policy.meter import Standing, typical_speed
+from dlm.policy.meter import Newcomer, Standing
 from dlm.policy.segments import Lease
 
 LEAST_ALLOWANCE = 2 * 1024 * 1024
@@ -26,19 +26,18 @@ class Hedging:
         self.allowance = max(LEAST_ALLOWANCE, int(ALLOWED_SHARE * size))
         """Bytes that may still be fetched twice."""
 
-    def choose(self, standings: Sequence[Standing], cost: float) -> Lease | None:
-        """The lease to fetch a second time, by a connection that needs `cost` seconds to its first byte, or `None`."""
-        own = typical_speed(standings)
+    def choose(self, standings: Sequence[Standing], newcomer: Newcomer) -> Lease | None:
+        """The lease to fetch a second time, or `None`."""
         rows = [
             row
             for row in standings
             if row.bounded
             and row.lease.twin is None
             and 0 < row.lease.remaining <= self.allowance
-            and row.left(own, cost) - cost - row.lease.remaining / own > LEAST_GAIN + cost / 2
+            and row.left(newcomer) - newcomer.takes(row.lease.remaining) > LEAST_GAIN + newcomer.cost / 2
         ]
         if not rows:
             return None
-        lease = max(rows, key=lambda row: row.left(own, cost)).lease
+        lease = max(rows, key=lambda row: row.left(newcomer)).lease
         self.allowance -= lease.remaining
         return lease

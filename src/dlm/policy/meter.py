@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from math import log2
 
 from dlm.policy.segments import UNBOUNDED, Lease
 
@@ -18,8 +18,57 @@ WINDOW = 2.0
 """Seconds over which a speed is taken."""
 LEAST_WINDOW = 0.25
 """Seconds before which a speed says nothing."""
+SILENCE = 0.5
+"""Seconds without a byte from which on a connection is expected to be silent for as long again."""
+ROUND_TRIPS = 2.5
+"""From a request on a new connection to its first byte, at least: one for TCP, perhaps one for TLS, one to answer."""
+LONGEST_ROUND_TRIP = 0.2
+"""Seconds. What takes longer than its round trips is a server that thinks."""
+FIRST_WINDOW = 14_480
+"""Bytes that a server sends at first; each round trip doubles it (RFC 6928)."""
+OVERSLEPT = 1.0
+"""Seconds between two samples after which this machine was too busy to say that the other was silent."""
+LEAST_YOUTH = 0.4
+YOUTH = 1.5
+"""Times the slow start, before a connection's speed is taken for what it can do; never less than the seconds above."""
+RECENT = 12
+"""Connections, the latest that were started, whose speeds say what one more would have."""
 UNMEASURED_SPEED = 1024.0 * 1024.0
 """Bytes a second assumed of a connection while none has a speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A connection that might be opened: `cost` seconds to its first byte, then slow start, then so many bytes a second."""
+
+    speed: float
+    cost: float
+
+    @property
+    def effort(self) -> float:
+        """Seconds that it loses against one that is up to speed already, if it has much to fetch."""
+        doublings = self._doublings
+        return self.cost + max(0.0, doublings * self._trip - FIRST_WINDOW * (2**doublings - 1) / self.speed)
+
+    def takes(self, size: int) -> float:
+        """Seconds until it has fetched so many bytes."""
+        if size < FIRST_WINDOW * (2**self._doublings - 1):
+            return self.cost + self._trip * log2(1 + size / FIRST_WINDOW)
+        return self.effort + size / self.speed
+
+    @property
+    def youth(self) -> float:
+        """Seconds after its first byte until its speed says what it can do."""
+        return max(LEAST_YOUTH, YOUTH * self._doublings * self._trip)
+
+    @property
+    def _doublings(self) -> float:
+        """Of the window, until it is up to speed."""
+        return log2(max(1.0, self.speed * self._trip / FIRST_WINDOW))
+
+    @property
+    def _trip(self) -> float:
+        return min(self.cost / ROUND_TRIPS, LONGEST_ROUND_TRIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +93,63 @@ class Standing:
         """Whether it is known where its lease ends."""
         return self.lease.stop < UNBOUNDED
 
-    def left(self, typical: float, cost: float) -> float:
-        """Seconds that it needs to the end of its lease. `typical` stands in for a speed that is not known.
+    def left(self, newcomer: Newcomer) -> float:
+        """Seconds that it needs to the end of its lease; what is not known of it is taken from `newcomer`.
 
-        Who waits longer for the first byte than the usual `cost` is expected to wait for as long again.
+        Who waits longer for the first byte than is usual is expected to wait for as long again; and so is who has fallen
+        silent.
         """
-        delay = 0.0
+        return self.delay(newcomer) + self.lease.remaining / self.prospect(newcomer)
+
+    def prospect(self, newcomer: Newcomer) -> float:
+        """The speed that it will have, as far as can be told: a young one is not slower than is usual for long."""
+        return max(self.speed if self.grown_up(newcomer) else max(self.speed, newcomer.speed), 1.0)
+
+    def grown_up(self, newcomer: Newcomer) -> bool:
+        """Whether its speed says what it can do."""
+        return self.known and self.age >= newcomer.youth
+
+    def delay(self, newcomer: Newcomer) -> float:
+        """Seconds until it goes on, as far as can be told."""
         if self.waited is not None:
-            delay = max(cost - self.waited, 0.0) or self.waited
-        speed = self.speed if self.known else typical
-        return delay + self.lease.remaining / max(speed, 1.0)
+            return max(newcomer.effort - self.waited, 0.0) or self.waited
+        return self.silent if self.silent >= SILENCE else 0.0
 
 
-def typical_speed(standings: Sequence[Standing]) -> float:
-    """What may be expected of one more connection: the median of those that have a speed."""
-    return median([each.speed for each in standings if each.known and each.speed > 0] or [UNMEASURED_SPEED])
+class Expectation:
+    """What may be expected of one more connection: the upper quartile of those started last, as fast as they were last seen.
+
+    Also of those that have ended: when only slow ones are left, they are no measure for a new one. But each new one that turns
+    out no faster takes the place of an older one, so a host that has become slow is believed after a few. The fast ones often
+    end young, so that a young one is fast counts, that it is slow does not yet.
+    """
+
+    def __init__(self) -> None:
+        self._speeds: dict[Lease, float] = {}
+
+    def sample(self, standings: Sequence[Standing], newcomer: Newcomer) -> None:
+        """These are there now."""
+        expected = self.speed if self._speeds else 0.0
+        for each in standings:
+            if each.grown_up(newcomer) or (each.known and each.speed >= expected > 0):
+                self._speeds[each.lease] = each.speed
+        for lease in list(self._speeds)[:-RECENT]:
+            del self._speeds[lease]
+
+    @property
+    def speed(self) -> float:
+        """Bytes a second."""
+        speeds = sorted(self._speeds.values())
+        return max(speeds[len(speeds) * 3 // 4], 1.0) if speeds else UNMEASURED_SPEED
 
 
 class Meter:
     """Measures one connection."""
 
-    __slots__ = ("_arrived", "_began", "_best", "_first", "_position", "_samples")
+    __slots__ = ("_arrived", "_began", "_best", "_first", "_position", "_sampled", "_samples")
 
     def __init__(self, now: float, position: int) -> None:
-        self._began = self._arrived = now
+        self._began = self._arrived = self._sampled = now
         self._position = position
         self._first: float | None = None
         self._best = 0.0
@@ -78,8 +160,11 @@ class Meter:
         """Seconds from the request to the first byte, as exactly as the samples show it; `None` before."""
         return None if self._first is None else self._first - self._began
 
-    def sample(self, now: float, position: int) -> None:
-        """Its lease has come to `position`."""
+    def sample(self, now: float, position: int, *, held: bool = False) -> None:
+        """Its lease has come to `position`. While dlm itself held it back (`held`), or slept, silence is no fault."""
+        if held or now - self._sampled > OVERSLEPT:
+            self._arrived = now
+        self._sampled = now
         if position > self._position:
             self._position, self._arrived = position, now
             if self._first is None:

@@ -8,8 +8,9 @@ Rules
 -----
 * Only the Outlet that pours into a lease moves its `position`, and only forward, after the bytes are written.
 * A steal shortens the victim's `stop`, never below its `position`. The victim learns of it by its next chunk being clipped.
-* Of a lease and its twin the first to finish wins: when it is released, the other's rest is empty. A pair is neither
-  stolen from nor extended nor hedged again. What both have written is counted once, because done spans are merged.
+* Of a lease and its twin the first to finish wins. When one is released, the other has no rest any more if it was behind,
+  and goes on alone if it was ahead. A pair is neither stolen from nor extended nor hedged again. What both have written is
+  counted once, because done spans are merged.
 * A Part of unknown size is one span to `UNBOUNDED`, until `settle` says where it ended.
 """
 
@@ -103,13 +104,13 @@ class SegmentMap:
         return twin
 
     def release(self, lease: Lease) -> None:
-        """Take a lease back: what it wrote is done, the rest is free, or its twin's. If it is done, so is its twin."""
+        """Take a lease back: what it wrote is done, the rest is free, or its twin's. A twin that was behind has none then."""
         self._leases.remove(lease)
         self._done = merge([*self._done, Span(lease.start, lease.position)])
         twin, lease.twin = lease.twin, None
         if twin is not None:
             twin.twin = None
-            if not lease.remaining:
+            if twin.position < lease.position:
                 twin.stop = twin.position
 
     def extend(self, lease: Lease, reach: int) -> None:

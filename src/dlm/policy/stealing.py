@@ -3,29 +3,23 @@
 The victim is the one that would finish last. The cut is where both finish at the same time, by measured speeds. It is
 made only when it saves more time than the new request costs.
 
-    x = v * (rest + own * cost) / (own + v)      bytes that the victim keeps, v and own being speeds in bytes a second
+    x = v * (rest + own * (cost - delay)) / (own + v)      bytes that the victim keeps, v and own being speeds in bytes a
+                                                           second, delay what the victim still waits for its first byte
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dlm.policy.segments import UNBOUNDED, Lease
+from dlm.policy.meter import Newcomer, Standing
+from dlm.policy.segments import Lease
 
 ALIGNMENT = 16 * 1024
 LEAST_SHARE = 32 * 1024
 """A smaller share is not worth a request and the bytes that the victim's server still sends past the cut."""
-LEAST_GAIN = 0.15
-"""Seconds that a steal must save beyond its cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A lease and the measured speed of its connection in bytes a second; 0 when nothing is known yet."""
-
-    lease: Lease
-    speed: float
+LEAST_GAIN = 0.1
+"""Seconds that a steal must save beyond its cost, and half of that cost on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +30,23 @@ class Cut:
     at: int
 
 
-def choose_cut(standings: Iterable[Standing], own_speed: float, cost: float) -> Cut | None:
-    """The best steal for a connection of `own_speed` that needs `cost` seconds until its first byte, or `None`.
+def choose_cut(standings: Sequence[Standing], newcomer: Newcomer) -> Cut | None:
+    """The best steal for one more connection, or `None`.
 
-    Unknown speeds count as the mean of the known ones, so that the first steal of a download halves the rest.
+    Who has no speed yet is expected to be as fast. So the first steal of a download halves the rest.
     """
-    rows = [row for row in standings if row.lease.remaining > 0 and row.lease.stop < UNBOUNDED]
+    rows = [row for row in standings if row.lease.remaining > 0 and row.bounded and row.lease.twin is None]
     if not rows:
         return None
-    known = [row.speed for row in rows if row.speed > 0] or [1024 * 1024.0]
-    mean = sum(known) / len(known)
-    own = own_speed or mean
-    speeds = {id(row): row.speed or mean for row in rows}
-    victim = max(rows, key=lambda row: row.lease.remaining / speeds[id(row)])
-    speed, rest = speeds[id(victim)], victim.lease.remaining
-    keep = speed * (rest + own * cost) / (own + speed)
-    at = -(-int(victim.lease.position + keep) // ALIGNMENT) * ALIGNMENT
-    if victim.lease.stop - at < LEAST_SHARE:
+    own, cost = newcomer.speed, newcomer.effort
+    victim = max(rows, key=lambda row: row.left(newcomer))
+    lease, rest, left = victim.lease, victim.lease.remaining, victim.left(newcomer)
+    speed = victim.prospect(newcomer)
+    delay = victim.delay(newcomer)
+    keep = max(0.0, speed * (rest + own * (cost - delay)) / (own + speed))
+    # It never loses everything: if it goes on after all, it ends by itself at the cut.
+    at = max(lease.position + 1, -(-int(lease.position + keep) // ALIGNMENT) * ALIGNMENT)
+    if lease.stop - at < LEAST_SHARE:
         return None
-    saved = rest / speed - max((at - victim.lease.position) / speed, cost + (victim.lease.stop - at) / own)
-    return Cut(victim.lease, at) if saved > LEAST_GAIN else None
+    after = max(delay + (at - lease.position) / speed, cost + (lease.stop - at) / own)
+    return Cut(lease, at) if left - after > LEAST_GAIN + cost / 2 else None

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from dlm.model.message import ConnectionView
+from dlm.model.download import DownloadId
+from dlm.model.error import DlmError, StorageError, TimedOut, Truncated
+from dlm.model.message import ConnectionEnded, ConnectionView
 from dlm.model.span import Span
+from dlm.policy.meter import Meter, Standing
 from dlm.policy.segments import Lease
 from dlm.policy.speed import Speedometer
 from dlm.transfer.outlet import LeaseOutlet
@@ -21,15 +24,19 @@ LEAST_PROGRESS = 16 * 1024
 class Connection:
     """A running fetch. `number` is a slot that is used again, so that screens can give it a colour."""
 
-    def __init__(self, number: int, lease: Lease, outlet: LeaseOutlet, now: float) -> None:
+    def __init__(self, number: int, lease: Lease, outlet: LeaseOutlet, now: float, *, asked: bool = True) -> None:
+        """`asked`: its request is made now; else its reply is there already."""
         self.number = number
         self.began = now
+        self.asked = asked
         self.outlet = outlet
         self.reach = lease.stop
         """How far its reply goes, wherever a steal has moved the end of its lease."""
         self.lease = lease
         self.speed = Speedometer(now, lease.position)
+        self.meter = Meter(now, lease.position)
         self.stalled = False
+        self.given_up = False
         self.fetching: asyncio.Future[None] | None = None
         self._origin = lease.position
         self._window = (now, lease.position)
@@ -51,18 +58,55 @@ class Connection:
         """Bytes that this connection has brought."""
         return self.lease.position - self._origin
 
-    def sample(self, now: float, patience: float, *, held: bool) -> None:
-        """Measure. A window of `patience` seconds with next to nothing in it ends the fetch, as stalled.
+    def measure(self, now: float, *, held: bool) -> float | None:
+        """Measure, and give the seconds to the first byte, once, when that has come for a request that was made here."""
+        before = self.meter.first_byte
+        self.meter.sample(now, self.lease.position, held=held)
+        return self.meter.first_byte if before is None and self.asked else None
+
+    def watch(self, now: float, patience: float, *, held: bool) -> None:
+        """A window of `patience` seconds with next to nothing in it ends the fetch, as stalled.
 
         While dlm itself holds the transfer back (`held`), silence is no fault of the server's.
         """
-        self.speed.sample(now, self.lease.position)
         since, position = self._window
         if held or self.lease.position - position >= LEAST_RATE * patience:
             self._window = (now, self.lease.position)
         elif now - since >= patience and self.fetching is not None:
             self.stalled = True
             self.fetching.cancel()
+
+    def standing(self, now: float) -> Standing:
+        """How it stands, for those who decide."""
+        return self.meter.standing(now, self.lease)
+
+    def give_up(self) -> None:
+        """End it, though it has not failed: others do its work better, or have done it."""
+        if self.fetching is not None:
+            self.given_up = True
+            self.fetching.cancel()
+
+    def error(self, uri: str, patience: float) -> BaseException | None:
+        """What it has ended with, once it has. That it was given up is no error."""
+        assert self.fetching is not None
+        raised = None if self.fetching.cancelled() else self.fetching.exception()
+        if self.stalled:
+            return TimedOut(f"nothing came from {uri} for {patience:g} s", uri=uri)
+        if self.given_up:
+            return raised if isinstance(raised, StorageError) else None
+        if self.fetching.cancelled():
+            return asyncio.CancelledError()
+        if raised is None and self.lease.remaining and not self.moved:
+            return Truncated(f"{uri} ended its reply without a byte of what was asked for", uri=uri)
+        return raised
+
+    def epitaph(self, id: DownloadId, host: str, now: float, error: BaseException | None) -> ConnectionEnded:
+        """What is to be told of it."""
+        sentence = None
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            # Of a foreign error nobody knows what its text holds.
+            sentence = str(error) if isinstance(error, DlmError) else type(error).__name__
+        return ConnectionEnded(id, self.number, host, self.moved, now - self.began, sentence)
 
     def view(self) -> ConnectionView:
         """A frozen picture, for screens."""

@@ -15,8 +15,8 @@ from collections import deque
 from dlm.ports import Clock
 from dlm.transfer.limits import Tap
 
-WINDOW = 14 * 1024 * 1024
-"""Together with what sixteen connections have gathered and not written, this makes the 16 MiB that dlm promises."""
+WINDOW = 12 * 1024 * 1024
+"""Together with what sixty-four connections have gathered and not written, this makes the 16 MiB that dlm promises."""
 TRIGGER = 4 * 1024 * 1024
 """Uncommitted bytes at which a checkpoint begins, so that it is over before the window is full."""
 LEAST_TURN = 16 * 1024

@@ -12,19 +12,27 @@ CAPACITY = 128 * 1024
 long as for eight times as much."""
 
 
+NARROW_CAPACITY = 32 * 1024
+"""The same for the connections beyond `BROAD`: where there are so many, each of them is slow."""
+BROAD = 16
+"""Connections that may gather `CAPACITY`. What is gathered is not durable, and there is a bound on that, see `gate`."""
+
+
 class LeaseOutlet:
     """Writes at the lease's position, clips at its end, which a steal may have moved, and never takes a byte past it.
 
     What it has gathered is not written yet, and the lease's position says so; `flush` writes it. With `overlap`, the
-    first bytes are not written but compared with what lies before the lease; a difference raises `ResourceChanged`.
+    first bytes are not written but compared with what lies before the lease; a difference raises `ResourceChanged`. `number` is
+    the slot of its connection.
     """
 
-    def __init__(self, lease: Lease, sink: Sink, gate: Gate, overlap: int = 0) -> None:
+    def __init__(self, lease: Lease, sink: Sink, gate: Gate, overlap: int = 0, number: int = 0) -> None:
         self._lease = lease
         self._sink = sink
         self._gate = gate
         self._overlap = overlap
-        self._buffer = memoryview(bytearray(CAPACITY))
+        self._capacity = CAPACITY if number < BROAD else NARROW_CAPACITY
+        self._buffer = memoryview(bytearray(self._capacity))
         self._held = 0
 
     def write(self, data: memoryview) -> Flow:
@@ -38,9 +46,9 @@ class LeaseOutlet:
         room = lease.stop - lease.position - held
         if size >= room:
             return self._finish(data[: max(0, room)])
-        if held + size > CAPACITY:
+        if held + size > self._capacity:
             self.flush()
-            if size > CAPACITY:
+            if size > self._capacity:
                 self._write(data)
                 return Flow.MORE
             held = 0

@@ -55,6 +55,10 @@ class Patience:
                         await self._reporter.commit(lessons.told(self._download.id, host, None, now, ranges=True))
                 raise
 
+    def bears(self, seconds: float) -> bool:
+        """Whether it waits so long for a server that asks for it."""
+        return seconds <= self._most
+
     def moment(self) -> float:
         """A short while, drawn at random, that is not too long in any case."""
         return min(self._most, self._random.random())

@@ -1,9 +1,10 @@
 """SegmentedDriver: turns any Source into the mover of a whole Resource.
 
     until every byte is done:
-        as many connections as the ramp allows, each on a free span, or on a share stolen from the slowest   [1]
-        a connection ends: its lease goes back; what it failed with decides what follows                     [2]
-        five times a second: measure, notice silence, report; and once at the end                            [3]
+        start what the staffing wants: connections on free spans, on stolen shares, on what is fetched twice  [1]
+        a connection ends: its lease goes back; what it failed with decides what follows                      [2]
+        some times a second: measure, let the staffing judge, end what it gives up; report, and once more
+        at the end                                                                                            [3]
 
 It promises that on return the SegmentMap is complete. It does not promise that anything is durable, nor that the
 bytes are the right ones: checkpoints, verification and publishing are the business of `life`.
@@ -17,15 +18,15 @@ from dataclasses import dataclass
 
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId, DownloadSpec
-from dlm.model.error import DlmError, ServerBusy, TimedOut, TransferError, Truncated, Verdict
-from dlm.model.message import ConnectionEnded, News, Progressed
+from dlm.model.error import DlmError, ServerBusy, TransferError, Verdict
+from dlm.model.message import News, Progressed
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.policy.continuity import may_split, overlap_at
-from dlm.policy.ramp import Ramp
+from dlm.policy.meter import Standing
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
 from dlm.policy.speed import Speedometer
-from dlm.policy.stealing import Standing, choose_cut
+from dlm.policy.staffing import Staffing
 from dlm.ports import Clock, Opening, Sink, Source
 from dlm.transfer.connection import Connection
 from dlm.transfer.gate import Gate
@@ -34,11 +35,12 @@ from dlm.transfer.outlet import LeaseOutlet
 from dlm.transfer.patience import Patience
 
 TICK = 0.2
+QUICK_TICK = 0.1
+"""Seconds between two measurements while the number of connections grows."""
+SLACK = 0.01
 REBUFFS = 2
 """Connections that may be lost without a byte while others are served, before no more are opened."""
 LEVELS = frozenset({"total", "host", "download"})
-REQUEST_COST = 0.2
-"""Seconds assumed from a request to its first byte, before a connection has shown what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class SegmentedDriver:
         self._failures = 0
         self._rebuffs = 0
         self._hold_until = 0.0
+        self._peace: TransferError | None = None
+        self._judged = 0.0
         self._measured = 0.0
         self._note: str | None = None
         self._limited: str | None = None
@@ -80,7 +84,8 @@ class SegmentedDriver:
         """
         self._resource, self._segments, self._sink, self._context = resource, segments, sink, context
         splits = may_split(resource, digest_known=context.digest_known) and not context.spec.streams_out
-        self._ramp = Ramp(context.spec.connections if splits else 1)
+        bound = context.spec.connections
+        self._staffing = Staffing(segments, connections=bound, patience=context.spec.timeout, joins=splits)
         self._speed = Speedometer(context.clock.monotonic(), segments.downloaded())
         self.joined = self.joined or segments.downloaded() > 0
         try:
@@ -101,17 +106,15 @@ class SegmentedDriver:
         While our own limit holds the transfer back, those that are there are enough, and one that ends is not replaced.
         """
         now = self._context.clock.monotonic()
-        target = 1 if self._limited in LEVELS else self._ramp.target
-        while len(self._connections) < target and now >= self._hold_until:
-            lease = self._segments.claim() or self._steal()
+        most = 1 if self._limited in LEVELS else None
+        while now >= self._hold_until:
+            lease = self._staffing.next_lease(self._standings(now), most)
             if lease is None:
                 return
             self._start(lease, now)
 
-    def _steal(self) -> Lease | None:
-        standings = [Standing(each.lease, each.speed.smoothed) for each in self._connections.values()]
-        cut = choose_cut(standings, 0.0, REQUEST_COST)
-        return None if cut is None else self._segments.steal(cut.victim, cut.at)
+    def _standings(self, now: float) -> list[Standing]:
+        return [each.standing(now) for each in self._connections.values()]
 
     def _start(self, lease: Lease, now: float) -> None:
         taken = {each.number for each in self._connections.values()}
@@ -119,16 +122,17 @@ class SegmentedDriver:
         self._troubled = [span for span in self._troubled if not lease.start <= span.start < lease.stop]
         self._note = None
         opening, self._opening = self._opening, None
-        if opening is not None and lease.position == 0:
+        asked = opening is None or lease.position > 0
+        if opening is not None and not asked:
             outlet = LeaseOutlet(lease, self._sink, self._context.gate)
             pouring = opening.pour(outlet)
         else:
             self.joined = True
             overlap = overlap_at(self._resource, lease.position, digest_known=self._context.digest_known)
-            outlet = LeaseOutlet(lease, self._sink, self._context.gate, overlap)
+            outlet = LeaseOutlet(lease, self._sink, self._context.gate, overlap, number)
             span = Span(lease.position - overlap, lease.stop)
             pouring = self._source.fetch(self._resource, self._mirror, span, outlet, self._context.spec)
-        connection = Connection(number, lease, outlet, now)
+        connection = Connection(number, lease, outlet, now, asked=asked)
         connection.fetching = asyncio.ensure_future(connection.pour(pouring))
         self._connections[connection.fetching] = connection
 
@@ -136,50 +140,33 @@ class SegmentedDriver:
 
     async def _wait(self) -> None:
         if self._connections:
-            await asyncio.wait(self._connections, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._connections, timeout=self._tick, return_when=asyncio.FIRST_COMPLETED)
         else:
             left = self._hold_until - self._context.clock.monotonic()
+            if self._peace is not None and not self._context.patience.bears(left):
+                raise self._peace
             await self._context.clock.sleep(min(TICK, max(0.0, left)))
 
     def _settle_ended(self) -> None:
         for fetching in [each for each in self._connections if each.done()]:
             connection = self._connections.pop(fetching)
-            ended_well = not fetching.cancelled() and fetching.exception() is None
-            if self._segments.size is None and ended_well:
+            if self._segments.size is None and not fetching.cancelled() and fetching.exception() is None:
                 self._segments.settle(connection.lease.position)
-            error = self._error_of(connection, fetching)
+            error = connection.error(without_credentials(self._mirror.uri), self._context.spec.timeout)
             self._segments.release(connection.lease)
             self._tell_end(connection, error)
             if connection.progressed:
                 self._failures = 0
             if error is not None:
                 self._answer(connection, error)
-
-    def _error_of(self, connection: Connection, fetching: asyncio.Future[None]) -> BaseException | None:
-        shown = without_credentials(self._mirror.uri)
-        if connection.stalled:
-            return TimedOut(f"nothing came from {shown} for {self._context.spec.timeout:g} s", uri=shown)
-        if fetching.cancelled():
-            return asyncio.CancelledError()
-        if fetching.exception() is None and connection.lease.remaining and not connection.moved:
-            return Truncated(f"{shown} ended its reply without a byte of what was asked for", uri=shown)
-        return fetching.exception()
+        for connection in self._connections.values():
+            if self._staffing.superseded(connection.lease):
+                connection.give_up()
 
     def _tell_end(self, connection: Connection, error: BaseException | None) -> None:
-        sentence = None
-        if error is not None and not isinstance(error, asyncio.CancelledError):
-            # Of a foreign error nobody knows what its text holds.
-            sentence = str(error) if isinstance(error, DlmError) else type(error).__name__
-        self._context.report(
-            ConnectionEnded(
-                id=self._context.id,
-                number=connection.number,
-                host=host_of(self._mirror.uri),
-                bytes=connection.moved,
-                elapsed=self._context.clock.monotonic() - connection.began,
-                error=sentence,
-            )
-        )
+        context = self._context
+        now = context.clock.monotonic()
+        context.report(connection.epitaph(context.id, host_of(self._mirror.uri), now, error))
 
     def _answer(self, connection: Connection, error: BaseException) -> None:
         """Decide what an ended connection means: wait and go on, do with fewer, or raise."""
@@ -207,14 +194,17 @@ class SegmentedDriver:
     def _yield_to_others(self, lease: Lease, error: TransferError) -> None:
         """The server serves the others, and would not have this one more, or lost it: they may take over its share."""
         for other in self._connections.values():
+            other.outlet.flush()
             if other.lease.stop == lease.start:
                 self._segments.extend(other.lease, other.reach)
         self._rebuffs += 1
+        now, pause = self._context.clock.monotonic(), self._context.patience.moment()
         if error.verdict is not Verdict.RETRY or self._rebuffs >= REBUFFS:
-            self._ramp.refused(len(self._connections))
-            self.lessons.served(self._ramp.ceiling)
-        else:
-            self._hold_until = self._context.clock.monotonic() + self._context.patience.moment()
+            self._staffing.controller.refused(sum(other.moved > 0 for other in self._connections.values()))
+            self.lessons.served(self._staffing.controller.ceiling)
+            if isinstance(error, ServerBusy) and error.retry_after:
+                self._peace, pause = error, error.retry_after
+        self._hold_until = max(self._hold_until, now + pause)
 
     def _retry_or_raise(self, error: DlmError, spent: float) -> None:
         pause = self._context.patience.pause(error, self._failures, spent)
@@ -237,12 +227,32 @@ class SegmentedDriver:
 
     # [3] ---------------------------------------------------------------------------------------------------------------
 
+    @property
+    def _tick(self) -> float:
+        return QUICK_TICK if self._staffing.controller.growing else TICK
+
     def _measure(self) -> None:
         now = self._context.clock.monotonic()
-        if now - self._measured >= TICK:
-            for connection in self._connections.values():
-                connection.outlet.flush()
+        if now - self._judged >= self._tick - SLACK:
+            self._judge(now)
+        if now - self._measured >= TICK - SLACK:
             self._look(now)
+
+    def _judge(self, now: float) -> None:
+        """Let the staffing see what has come."""
+        self._judged = now
+        self._limited = self._context.gate.sample()
+        held = self._limited is not None or self._context.gate.shut
+        for connection in self._connections.values():
+            connection.outlet.flush()
+            answered = connection.measure(now, held=held)
+            if answered is not None:
+                self._staffing.answered(answered)
+        ending = set(self._staffing.sample(now, self._standings(now), held=held))
+        for connection in self._connections.values():
+            connection.watch(now, self._context.spec.timeout, held=held)
+            if connection.lease in ending:
+                connection.give_up()
 
     def _look(self, now: float) -> None:
         """One sample. The last one is taken when nothing moves any more, and right behind another has no speed of its own."""
@@ -251,12 +261,9 @@ class SegmentedDriver:
         if now - self._measured >= TICK / 2:
             self._speed.sample(now, downloaded)
         self._measured = now
-        self._limited = context.gate.sample()
-        held = self._limited is not None or context.gate.shut
         for connection in self._connections.values():
-            connection.sample(now, context.spec.timeout, held=held)
+            connection.speed.sample(now, connection.lease.position)
         remaining = None if segments.size is None else segments.size - downloaded
-        self._ramp.sample(now, downloaded, len(self._connections), remaining, limited=held)
         context.report(self._progress(downloaded, remaining))
 
     def _progress(self, downloaded: int, remaining: int | None) -> Progressed:
@@ -272,6 +279,6 @@ class SegmentedDriver:
             troubled=tuple(self._troubled),
             note=self._note,
             limited=self._limited,
-            ceiling=self._ramp.target,
+            ceiling=self._staffing.controller.target,
             refused=self.lessons.connections is not None,
         )

@@ -1,0 +1,95 @@
+"""Staffing: how many connections, each on which bytes, and which to give up.
+
+The parts decide one thing each: `controller` how many, `stealing` and `hedging` where one more has its bytes from,
+`replacement` which are no good. Here they are asked in the right order, with the same measurements.
+
+    sample → the connections to end now
+    next_lease, until it gives none → the connections to start now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from dlm.policy.controller import Controller
+from dlm.policy.hedging import Hedging
+from dlm.policy.meter import Expectation, Newcomer, Standing
+from dlm.policy.replacement import Replacement
+from dlm.policy.segments import Lease, SegmentMap
+from dlm.policy.stealing import choose_cut
+
+REQUEST_COST = 0.2
+"""Seconds assumed from a request to its first byte, before a connection has shown what it takes."""
+REMEMBERED_COSTS = 9
+
+
+class Staffing:
+    """Decides for one run over one SegmentMap. Pure: times are arguments, in monotonic seconds."""
+
+    def __init__(self, segments: SegmentMap, *, connections: int, patience: float, joins: bool) -> None:
+        """`joins`: bytes of different replies may stand side by side unseen; else there is one connection."""
+        self._segments = segments
+        size = segments.size
+        self.controller = Controller(connections if joins else 1, size)
+        self.replacement = Replacement(patience)
+        self._joins = joins
+        self._hedging = Hedging(size) if joins and size is not None and connections > 1 else None
+        self._expected = Expectation()
+        self._costs: list[float] = []
+        self._relieved: frozenset[Lease] = frozenset()
+        self._pairs: set[Lease] = set()
+
+    @property
+    def cost(self) -> float:
+        """Seconds that a request takes to its first byte."""
+        return median(self._costs) if self._costs else REQUEST_COST
+
+    @property
+    def newcomer(self) -> Newcomer:
+        """What one more connection would be like."""
+        return Newcomer(self._expected.speed, self.cost)
+
+    def answered(self, first_byte: float) -> None:
+        """A request took so many seconds to its first byte."""
+        self._costs = [*self._costs[1 - REMEMBERED_COSTS :], first_byte]
+
+    def sample(self, now: float, standings: Sequence[Standing], *, held: bool) -> Iterable[Lease]:
+        """Look at everything. Gives the leases whose connections are to be ended now.
+
+        `held`: dlm itself held the transfer back since the last sample.
+        """
+        size = self._segments.size
+        count = self._segments.downloaded()
+        remaining = None if size is None else size - count
+        self._expected.sample(standings, self.newcomer)
+        self.controller.sample(now, count, standings, remaining, self.cost, held=held)
+        if not self._joins:
+            return ()
+        room = self.controller.limit - len(standings)
+        verdict = self.replacement.judge(now, standings, self.newcomer, measured=bool(self._costs), room=room, held=held)
+        self._relieved = verdict.relieved
+        return verdict.given_up | {each.lease for each in standings if self.superseded(each.lease)}
+
+    def superseded(self, lease: Lease) -> bool:
+        """Whether its twin has fetched the rest of it, so that its connection can be ended."""
+        return lease in self._pairs and not lease.remaining
+
+    def next_lease(self, standings: Sequence[Standing], most: int | None = None) -> Lease | None:
+        """The bytes for one more connection, `None` when none is wanted. `most` bounds the number for the moment."""
+        counted = sum(each.lease not in self._relieved for each in standings)
+        if counted >= min(self.controller.target, most or self.controller.target) or len(standings) >= self.controller.limit:
+            return None
+        return self._segments.claim() or self._stolen(standings) or self._hedged(standings)
+
+    def _stolen(self, standings: Sequence[Standing]) -> Lease | None:
+        cut = choose_cut(standings, self.newcomer)
+        return None if cut is None else self._segments.steal(cut.victim, cut.at)
+
+    def _hedged(self, standings: Sequence[Standing]) -> Lease | None:
+        lease = None if self._hedging is None else self._hedging.choose(standings, self.newcomer)
+        if lease is None:
+            return None
+        twin = self._segments.hedge(lease)
+        self._pairs |= {lease, twin}
+        return twin
