@@ -1,10 +1,12 @@
 """A large queue as its users meet it: bulk add, start, list and memory, with 10,000 downloads and with 100,000.
 
-Run it with `pytest -m slow -s tests/slow/test_queue_load.py`; it prints what it measured.
+Run it with `pytest -m slow -s tests/slow/test_queue_load.py`; it prints what it measured. `DLM_SLACK` is how many times
+longer than promised it may take, for machines that are busy with something else.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 
 from tests.hostile import HostileServer, content
 from tests.machine import Machine, seconds_until
+
+SLACK = float(os.environ.get("DLM_SLACK", "1"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -51,7 +55,7 @@ def test_a_large_queue(tmp_path: Path, count: int, add: float, start: float, pag
         f"\n{count} queued: added in {adding:.1f} s, first request after {starting:.2f} s,"
         f" a page of the list in {paging:.2f} s ({busy_page:.2f} s while it works), {resident_now:.0f} MiB"
     )
-    assert adding <= add
-    assert starting <= start
-    assert paging <= page
+    assert adding <= add * SLACK
+    assert starting <= start * SLACK
+    assert paging <= page * SLACK
     assert resident_now <= memory

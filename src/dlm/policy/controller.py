@@ -106,9 +106,10 @@ class Controller:
         self, now: float, count: int, standings: Sequence[Standing], remaining: int | None, cost: float, *, held: bool
     ) -> int:
         """The target after one more sample: `count` bytes have come, a request takes `cost` seconds to its first byte."""
-        if self.refusals:
-            # Some that were asked for together with the refused one may be served after all.
-            self.ceiling = max(self.ceiling, sum(each.waited is None for each in standings))
+        flowing = sum(each.waited is None for each in standings)
+        if self.refusals and flowing > self.ceiling:
+            # Some that were asked for together with the refused one are served after all.
+            self.ceiling = self.target = flowing
         if self.stage is Stage.SETTLED or remaining is None:
             return self.target
         last, self._last = self._last, (now, count)
@@ -120,7 +121,7 @@ class Controller:
         if self.stage is Stage.OPENING:
             self._open(now, speed, remaining)
             return self.target
-        if self._before is not None and self._before.connections == 1 and sum(each.waited is None for each in standings) <= 1:
+        if self._before is not None and self._before.connections == 1 and flowing <= 1:
             # Nobody has joined the first one yet, which is faster by now than it was at the first look.
             self._before = Goodput(1, speed, speed, 0.0)
         if self.stage is Stage.GROWING or self._before is not None or now >= self._due:

@@ -249,6 +249,8 @@ class SegmentedDriver:
             if answered is not None:
                 self._staffing.answered(answered)
         ending = set(self._staffing.sample(now, self._standings(now), held=held))
+        if self.lessons.connections is not None:
+            self.lessons.served(self._staffing.controller.ceiling)
         for connection in self._connections.values():
             connection.watch(now, self._context.spec.timeout, held=held)
             if connection.lease in ending:
