@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlm.model.error import InvalidRequest
-from dlm.policy.windows import Aspect, Regime, Timetable, at, parse, preview
+from dlm.policy.windows import Aspect, Regime, Timetable, at, parse
 from dlm.policy.zone import zone_of
 from tests.conftest import SOURCES
 
@@ -299,26 +299,6 @@ def test_no_text_does_harm(text: str) -> None:
     except InvalidRequest:
         return
     at(timetable, UTC, 0.0)
-
-
-# --- for people -------------------------------------------------------------------------------------------------------
-
-
-def test_the_next_days_are_told() -> None:
-    """What holds now comes first, then each change in the zone's own time; what changes nothing to be seen is left out."""
-    found = preview(parse(OFFICE), BERLIN, moment("2026-03-27 17:00", BERLIN), days=3)
-    assert [(turn.clock, turn.sentence) for turn in found] == [
-        ("Fri 2026-03-27 17:00 CET", "the queue works, at 2.0 MiB/s in all (mon-fri 08:00-18:00 limit 2M)"),
-        ("Fri 2026-03-27 18:00 CET", "the queue works"),
-        ("Sat 2026-03-28 00:00 CET", "the queue stands still (sat,sun stop)"),
-        ("Mon 2026-03-30 00:00 CEST", "the queue works (mon-sun 23:00-07:00 limit 0)"),
-        ("Mon 2026-03-30 08:00 CEST", "the queue works, at 2.0 MiB/s in all (mon-fri 08:00-18:00 limit 2M)"),
-        (
-            "Mon 2026-03-30 12:00 CEST",
-            "the queue works, at 2.0 MiB/s in all, 1 at once (mon-fri 08:00-18:00 limit 2M; 12:00-13:00 jobs 1)",
-        ),
-        ("Mon 2026-03-30 13:00 CEST", "the queue works, at 2.0 MiB/s in all (mon-fri 08:00-18:00 limit 2M)"),
-    ]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from math import floor
 
 from dlm.model.error import InvalidRequest
 from dlm.model.text import printable
-from dlm.model.units import format_rate, parse_rate
+from dlm.model.units import parse_rate
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_JOBS = 1000
@@ -92,16 +92,6 @@ class Timetable:
     windows: tuple[Window, ...] = ()
     steps: tuple[int, ...] = (0,)
     regimes: tuple[Regime, ...] = (Regime(),)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """From `at` on (seconds since the epoch; `clock` is what the wall shows) another regime holds, as the sentence says."""
-
-    at: float
-    clock: str
-    sentence: str
-    regime: Regime
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -225,30 +215,6 @@ def at(timetable: Timetable, zone: tzinfo, now: float) -> Regime:
             moment = _next_edge(timetable, zone, moment)
             following = _regime_at(timetable, zone, moment)
     return regime if _same(following, regime) else replace(regime, until=float(moment))
-
-
-def preview(timetable: Timetable, zone: tzinfo, now: float, days: int = 7) -> list[Turn]:
-    """What holds now, and every change of the next `days` days. Limits are left out while the queue stands still."""
-    turns: list[Turn] = []
-    moment: float | None = now
-    while moment is not None and moment < now + days * _DAY:
-        regime = at(timetable, zone, moment)
-        local = datetime.fromtimestamp(moment, zone)
-        clock = f"{DAYS[local.weekday()][:3].capitalize()} {local:%Y-%m-%d %H:%M %Z}"
-        turn = Turn(moment, clock, _sentence(regime), regime)
-        if not turns or turn.sentence != turns[-1].sentence:
-            turns.append(turn)
-        moment = regime.until
-    return turns
-
-
-def _sentence(regime: Regime) -> str:
-    words = "the queue works" if regime.open else "the queue stands still"
-    if regime.open and regime.rate is not None:
-        words += f", at {format_rate(regime.rate)} in all"
-    if regime.open and regime.jobs is not None:
-        words += f", {regime.jobs} at once"
-    return f"{words} ({printable(regime.reason)})" if regime.reason else words
 
 
 def _same(one: Regime, other: Regime) -> bool:
