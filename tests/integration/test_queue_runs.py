@@ -30,7 +30,7 @@ def machine(tmp_path: Path) -> Machine:
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system on which the file has no space."""
     if os.geteuid() != 0:
-        pytest.skip("a small file system can be mounted by root only")
+        pytest.skip("not here: a small file system can be mounted by root only")
     place = tmp_path / "full"
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], check=True)

@@ -68,9 +68,7 @@ async def release_dead(means: Means) -> None:
     """Take back what processes held that are gone, so that an order reaches it."""
     for owner in await means.queue.owners():
         if owner != means.owner and not means.is_alive(owner):
-            detail = f"process {owner.partition(':')[0]} that carried it is gone"
-            for move in await means.queue.abandon(owner, means.clock.wall(), detail):
-                means.publish_move(move)
+            await means.take_back(owner, "that carried it is gone")
 
 
 async def remove(means: Means, selection: Selection, *, delete_files: bool, nudged: Callable[[], None]) -> list[Ordered]:

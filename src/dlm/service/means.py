@@ -73,6 +73,12 @@ class Means:
         self.publish(PhaseChanged(*move))
         return move[0]
 
+    async def take_back(self, owner: str, reason: str) -> None:
+        """Yield all that another process holds, and publish that; `reason` ends the sentence that begins with the process."""
+        detail = f"process {owner.partition(':')[0]} {reason}"
+        for move in await self.queue.abandon(owner, self.clock.wall(), detail):
+            self.publish_move(move)
+
     async def advance(
         self,
         download: Download,

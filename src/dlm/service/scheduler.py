@@ -95,13 +95,12 @@ class Scheduler:
             if owner == means.owner:
                 continue
             if not means.is_alive(owner):
-                detail = f"process {owner.partition(':')[0]} that carried it is gone"
+                reason = "that carried it is gone"
             elif any(held.lease_until is not None and held.lease_until < now for held in await means.queue.held(owner)):
-                detail = f"process {owner.partition(':')[0]} let its lease run out"
+                reason = "let its lease run out"
             else:
                 continue
-            for move in await means.queue.abandon(owner, now, detail):
-                means.publish_move(move)
+            await means.take_back(owner, reason)
 
     async def _admit(self, regime: Regime, now: float) -> float | None:
         means, rules = self._means, self._means.rules
