@@ -5,11 +5,25 @@ from __future__ import annotations
 import asyncio
 import random
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from dlm.model.download import Checkpoint, Download, DownloadSpec, new_id
-from dlm.model.message import Checkpointed, Commitment, Completing, ConnectionEnded, News, Progressed, Resolved, Start
+from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, new_id
+from dlm.model.error import DlmError
+from dlm.model.message import (
+    Checkpointed,
+    Commitment,
+    Completing,
+    ConnectionEnded,
+    News,
+    Progressed,
+    Published,
+    Resolved,
+    Start,
+)
+from dlm.model.resource import Mirror, Part, Resource, Verification, Verified
+from dlm.ports import Reporter, Whole
+from dlm.transfer.bundle import Piece
 
 T = TypeVar("T")
 
@@ -58,6 +72,18 @@ class RememberingReporter:
         self.commitments.append(message)
         if isinstance(message, Resolved | Checkpointed | Completing):
             self.durable = message.checkpoint
+
+    async def commit_all(self, messages: Sequence[Completing | Published]) -> list[DlmError | None]:
+        """See `ports.Reporter`."""
+        answers: list[DlmError | None] = []
+        for message in messages:
+            try:
+                await self.commit(message)
+            except DlmError as error:
+                answers.append(error)
+            else:
+                answers.append(None)
+        return answers
 
     def post(self, message: News) -> None:
         """See `ports.Reporter`."""
@@ -122,3 +148,9 @@ def in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
 
     with asyncio.Runner(loop_factory=lambda: Loop(selector)) as runner:
         return runner.run(work)
+
+
+def piece_of(id: str, name: str, data: bytes, reporter: Reporter) -> Piece:
+    """A small file of a download that goes to /d."""
+    resource = Resource((Mirror(f"mem://host/{name}"),), (Part(name, len(data)),))
+    return Piece(DownloadId(id), resource, Verified(Verification.CONSISTENT), Whole("/d", name, data), reporter)

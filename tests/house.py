@@ -60,11 +60,12 @@ class House:
         self.network = MemoryNetwork()
         self.alive: set[str] = set()
         self.means: dict[str, Means] = {}
+        self.source: Callable[[dict[str, MemoryFile]], Source] = MemorySource
 
     def process(self, owner: str = "me", *, jobs: int = 3, per_host: int = 4, windows: str = "") -> LocalDownloads:
         """A dlm of this name, with these rules. Its times of the week are UTC."""
         self.alive.add(owner)
-        sources = OneScheme(MemorySource(self.files))
+        sources = OneScheme(self.source(self.files))
         worker = InlineWorker(Tools(sources, lambda _: self.store, self.clock, Random(1), Limiter(self.clock)))
         means = self.means[owner] = Means(
             repository=self.state.repository,

@@ -51,7 +51,7 @@ BANNED_NAMES = frozenset({"utils", "helpers", "common", "misc", "manager", "hand
 BROAD_EXCEPTS = {"dlm/protocols/curl/exchange.py": 1, "dlm/service/carrier.py": 1, "dlm/storage/state_thread.py": 1}
 LARGEST_FILE = 300
 LARGER_FILES = {
-    "dlm/ports.py": 560,  # every seam on one page
+    "dlm/ports.py": 640,  # every seam on one page
 }
 LONGEST_FUNCTION = 60
 TELLING_LENGTH = 40

@@ -19,7 +19,7 @@ from dlm.ports import Clock, Downloads, Store, Worker
 from dlm.protocols.registry import Registry
 from dlm.service.bus import EventBus
 from dlm.service.downloads import LocalDownloads
-from dlm.service.means import Means, Rules
+from dlm.service.means import PLACES, Means, Rules
 from dlm.storage.files import DiskStore
 from dlm.storage.owners import is_alive, this_process
 from dlm.storage.pipe import PipeStore
@@ -84,7 +84,7 @@ def transfer_tools(registry: Registry, clock: Clock) -> Tools:
 
 
 def _rules(settings: Settings) -> Rules:
-    rules = Rules(jobs=settings.jobs, per_host=settings.per_host, rate=settings.limit_total)
+    rules = Rules(jobs=settings.jobs or PLACES, per_host=settings.per_host, rate=settings.limit_total)
     if settings.windows is None and settings.timezone is None:
         return rules
     from dlm.policy.windows import parse

@@ -6,14 +6,15 @@ the contract that the suites in `tests/contracts` hold every implementation to.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
+from dlm.model.error import DlmError, StorageError
 from dlm.model.event import Event, Transition
-from dlm.model.message import Commitment, News, Progressed, Start
+from dlm.model.message import Commitment, Completing, News, Progressed, Published, Start
 from dlm.model.phase import Cause, Intent, Order, Phase
 from dlm.model.queue import (
     Added,
@@ -154,11 +155,33 @@ class Sink(Protocol):
         """Close it, keeping the partial file. Idempotent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A small file that is in memory as a whole. `modified` is in seconds since the epoch."""
+
+    directory: str
+    name: str
+    data: bytes | bytearray
+    modified: float | None = None
+
+
+class Unnamed(Protocol):
+    """A durable file that has no name yet. Unless it gets one, it is gone when it is closed, or its process ends."""
+
+    @property
+    def place(self) -> Place:
+        """Its directory, its intended name, and how it is known again. No partial file of that name was ever made."""
+
+    def close(self) -> None:
+        """Let go of it. Idempotent."""
+
+
 class Store(Protocol):
     """Makes, reserves and finds partial files."""
 
-    def free_name(self, directory: str, name: str) -> str:
-        """`name`, or the first of `name (1).ext`, `name (2).ext`… for which neither file nor partial file exists."""
+    def free_name(self, directory: str, name: str, others: Container[str] = ()) -> str:
+        """`name`, or the first of `name (1).ext`, `name (2).ext`… for which neither file nor partial file exists, and that
+        is none of the `others`."""
 
     def exists(self, directory: str, name: str) -> bool:
         """Whether something of that name stands in the directory (links count, whatever they point to)."""
@@ -168,6 +191,19 @@ class Store(Protocol):
 
         The directory is made if need be. Raises `NameTaken` when a partial file of that name stands there, `DiskFull`
         when the space cannot be had, `ReadOnly` and other `StorageError`s; then nothing is left behind.
+        """
+
+    def lay(self, wholes: Sequence[Whole]) -> list[Unnamed | StorageError | None]:
+        """Files with these bytes that would survive a power cut, but have no name yet; or for each what kept it from being.
+
+        `None` where the file system knows no such files: a partial file must be made. Directories are made if need be.
+        Blocks.
+        """
+
+    def give_names(self, named: Sequence[tuple[Unnamed, str]]) -> list[str | StorageError]:
+        """Name files that were laid here, durably, and give their absolute paths; or for each what kept it from that.
+
+        Never replaces an existing file: that is `NameTaken`. Blocks.
         """
 
     def sweep(self, directory: str, name: str, size: int | None) -> None:
@@ -200,6 +236,10 @@ class Reporter(Protocol):
 
     async def commit(self, message: Commitment) -> None:
         """Return when the message is durable. Raises `Conflict` when the download is no longer this worker's."""
+
+    async def commit_all(self, messages: Sequence[Completing | Published]) -> list[DlmError | None]:
+        """Commit them together, each for itself: what kept one from becoming durable is its answer, and does not touch
+        the others."""
 
     def post(self, message: News) -> None:
         """Pass news on. Never blocks, never raises; may be coalesced."""
@@ -292,6 +332,22 @@ class HostPolicy:
     busy_until: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a claimed download has come to: a checkpoint, if there is one, then `cause`, with the facts given.
+
+    One that is still SCHEDULED has STARTED at `began` first.
+    """
+
+    id: DownloadId
+    owner: str
+    cause: Cause
+    checkpoint: Checkpoint | None = None
+    path: str | None = None
+    verified: Verified | None = None
+    began: float | None = None
+
+
 class Repository(Protocol):
     """Downloads and their stories, durable. One call is one transaction: when it has returned, it survives a power cut."""
 
@@ -363,6 +419,13 @@ class Repository(Protocol):
 
     async def checkpoint(self, id: DownloadId, checkpoint: Checkpoint, *, owner: str | None = None) -> None:
         """Replace the checkpoint, and the name, size and downloaded count that it implies. `owner` as in `advance`."""
+
+    async def record(self, steps: Sequence[Step], now: float) -> list[list[tuple[Download, Transition]] | DlmError]:
+        """What several downloads have come to, in one transaction; for each its transitions, as `checkpoint` and then
+        `advance` would make them.
+
+        Each step stands for itself: one that is refused is answered with its error, and nothing of it happens.
+        """
 
     async def checkpoint_of(self, id: DownloadId) -> Checkpoint | None:
         """The latest checkpoint, `None` when there is none."""
@@ -469,8 +532,10 @@ class Story:
 class Downloads(Protocol):
     """The verbs. Every face of dlm, the command line first, knows this and nothing below it."""
 
-    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int) -> list[Outcome]:
+    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
         """Add or resume these, carry them through here, at most `jobs` at once, and return their ends in order.
+
+        Without `jobs` there are places for a few, and small files are fetched beside them, as many as their hosts bear.
 
         Raises `InvalidRequest` for the first that cannot be carried out as it is written; then nothing has been added.
         Cancelling it stops cleanly: every checkpoint is written, every download left as one that can be resumed.

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from dlm.model.error import Conflict, IllegalTransition
+from dlm.model.download import new_id
+from dlm.model.error import Conflict, DlmError, DownloadNotFound, IllegalTransition
 from dlm.model.phase import CLAIMED_PHASES, Cause, Phase
 from dlm.model.rank import Lane
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, Repository
+from dlm.ports import DownloadQuery, Repository, Step
 from tests.contracts.repository import FAULT, VERIFIED, Play, StateSuite, Wall, a_checkpoint, a_download, causes, claim
 
 
@@ -150,6 +151,67 @@ class LifeContract(StateSuite):
                 assert (stored.name, stored.size, stored.downloaded) == implied
             await repository.checkpoint(download.id, a_checkpoint(Span(5, 9), Span(0, 5), Span(7, 7)))
             assert await repository.checkpoint_of(download.id) == a_checkpoint(Span(0, 9))
+
+        play(scenario)
+
+    def test_what_many_have_come_to_is_recorded_together(self, play: Play) -> None:
+        """Each as its checkpoint and its moves would be, numbered in order; one that had not begun began when it is said to."""
+        light, heavy = a_download(), a_download()
+        checkpoint = a_checkpoint(Span(0, 1000))
+
+        async def scenario(repository: Repository) -> None:
+            await repository.add([light, heavy])
+            for each in (light, heavy):
+                await claim(repository, each.id, "me", 100.0, 30.0)
+            await repository.advance(heavy.id, Cause.STARTED, 101.0, owner="me")
+            steps = [
+                Step(
+                    id=each.id,
+                    owner="me",
+                    cause=Cause.TRANSFERRED,
+                    checkpoint=checkpoint,
+                    path="/d/f.iso",
+                    verified=VERIFIED,
+                    began=102.0,
+                )
+                for each in (light, heavy)
+            ]
+            first, second = await repository.record(steps, 103.0)
+            assert not isinstance(first, DlmError)
+            assert not isinstance(second, DlmError)
+            assert [(move[1].cause, move[1].at) for move in first] == [(Cause.STARTED, 102.0), (Cause.TRANSFERRED, 103.0)]
+            assert [(move[1].cause, move[1].at) for move in second] == [(Cause.TRANSFERRED, 103.0)]
+            for moves in (first, second):
+                id = moves[-1][0].id
+                assert moves[-1][0] == await repository.get(id)
+                assert [each for _, each in moves] == (await repository.story(id))[-len(moves) :]
+                assert await repository.checkpoint_of(id) == checkpoint
+                assert (moves[-1][0].name, moves[-1][0].downloaded, moves[-1][0].path) == ("f.iso", 1000, "/d/f.iso")
+            both = [Step(id=light.id, owner="me", cause=cause) for cause in (Cause.PUBLISHED, Cause.RETRIED)]
+            published, retried = await repository.record(both, 104.0)
+            assert not isinstance(published, DlmError)
+            assert published[-1][0].finished == 104.0
+            assert isinstance(retried, Conflict)
+
+        play(scenario)
+
+    def test_a_step_that_is_refused_does_not_touch_the_others(self, play: Play) -> None:
+        """Of three, the one that somebody else holds and the one that is gone are answered with their errors."""
+        mine, theirs = a_download(), a_download()
+
+        async def scenario(repository: Repository) -> None:
+            await repository.add([mine, theirs])
+            await claim(repository, mine.id, "me", 100.0, 30.0)
+            await claim(repository, theirs.id, "you", 100.0, 30.0)
+            ids = (theirs.id, new_id(), mine.id)
+            steps = [Step(id=id, owner="me", cause=Cause.TRANSFERRED, checkpoint=a_checkpoint()) for id in ids]
+            refused, unknown, done = await repository.record(steps, 101.0)
+            assert isinstance(refused, Conflict)
+            assert isinstance(unknown, DownloadNotFound)
+            assert not isinstance(done, DlmError)
+            assert done[-1][0].phase is Phase.COMPLETING
+            assert await causes(repository, theirs.id) == [Cause.CLAIMED]
+            assert await repository.checkpoint_of(theirs.id) is None
 
         play(scenario)
 

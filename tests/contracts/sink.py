@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from dlm.model.error import NameTaken, PartLost, StorageError
-from dlm.ports import Sink, Store
+from dlm.ports import Sink, Store, Unnamed, Whole
 
 DATA = bytes(range(256)) * 40
 
@@ -76,6 +76,67 @@ class SinkContract:
             assert ground.store.exists(ground.directory, name + ".part")
             assert ground.store.describe(path + ".part") == (sink.place.device, sink.place.inode, size or 0)
             sink.close()
+
+    def laid(self, ground: Ground, *wholes: Whole) -> list[Unnamed]:
+        """Files without names, all of which could be laid."""
+        found: list[Unnamed] = []
+        for each in ground.store.lay(wholes):
+            assert each is not None
+            assert not isinstance(each, StorageError)
+            found.append(each)
+        return found
+
+    def test_small_files_are_laid_without_a_trace_and_named_together(self, ground: Ground) -> None:
+        """Before they are named nothing stands there; afterwards each is what was laid, known again by its place."""
+        wholes = [Whole(ground.directory, name, data, 1e9) for name, data in (("a", DATA), ("b", b""), ("c", b"c"))]
+        laid = self.laid(ground, *wholes)
+        for whole in wholes:
+            for name in (whole.name, whole.name + ".part"):
+                assert ground.content(os.path.join(ground.directory, name)) is None
+        named = ground.store.give_names([(each, each.place.name) for each in laid])
+        for whole, each, path in zip(wholes, laid, named, strict=True):
+            each.close()
+            each.close()
+            assert path == os.path.join(ground.directory, whole.name)
+            assert ground.content(path) == whole.data
+            assert ground.modified(path) == 1e9
+            assert ground.store.describe(path) == (each.place.device, each.place.inode, len(whole.data))
+            assert ground.store.confirm(path, each.place)
+
+    def test_a_small_file_that_is_let_go_of_is_gone(self, ground: Ground) -> None:
+        """It never had a name, so nothing is left to be swept."""
+        (laid,) = self.laid(ground, Whole(ground.directory, "a", DATA))
+        laid.close()
+        assert not ground.store.exists(ground.directory, "a")
+        assert not ground.store.confirm(os.path.join(ground.directory, "a"), laid.place)
+        with pytest.raises(PartLost):
+            ground.store.reopen(laid.place, 0)
+
+    def test_a_name_that_is_taken_is_not_replaced_and_may_be_another(self, ground: Ground, final: str) -> None:
+        """Somebody else's file stays; the same laid file then takes the next name."""
+        ground.put(final, b"theirs")
+        wholes = [Whole(ground.directory, name, DATA) for name in ("f.iso", "g.iso")]
+        laid = self.laid(ground, *wholes)
+        taken, other = ground.store.give_names([(each, each.place.name) for each in laid])
+        assert isinstance(taken, NameTaken)
+        assert other == os.path.join(ground.directory, "g.iso")
+        assert ground.content(final) == b"theirs"
+        free = ground.store.free_name(ground.directory, "f.iso", {"f (1).iso"})
+        assert free == "f (2).iso"
+        assert ground.store.give_names([(laid[0], free)]) == [os.path.join(ground.directory, free)]
+        assert ground.content(os.path.join(ground.directory, free)) == DATA
+
+    def test_a_name_that_leads_elsewhere_is_refused_for_itself(self, ground: Ground) -> None:
+        """Of several small files, one with a bad name does not keep the others from being."""
+        bad, good = ground.store.lay([Whole(ground.directory, "../x", DATA), Whole(ground.directory, "x", DATA)])
+        assert isinstance(bad, StorageError)
+        assert good is not None
+        assert not isinstance(good, StorageError)
+        (path,) = ground.store.give_names([(good, "x")])
+        assert isinstance(path, str)
+        other = self.laid(ground, Whole(ground.directory, "y", DATA))[0]
+        (refused,) = ground.store.give_names([(other, "../y")])
+        assert isinstance(refused, StorageError)
 
     def test_a_partial_file_that_stands_there_is_not_touched(self, ground: Ground, part: str) -> None:
         """Somebody else's partial file keeps the name."""

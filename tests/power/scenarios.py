@@ -27,14 +27,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Step:
-    """The system call before which dlm is killed: the `number`-th `call` of a thread of the command `verb`."""
+    """The system call before which dlm is killed: the `number`-th `call` of a thread of the command `verb`.
+
+    `run small` is `run` with small files only.
+    """
 
     verb: str
     call: str
     number: int
 
     def __str__(self) -> str:
-        return f"{self.verb}-{self.call}-{self.number}"
+        return f"{self.verb}-{self.call}-{self.number}".replace(" ", "-")
 
     def tracer(self) -> list[str]:
         """What is put before the command line."""
@@ -44,6 +47,7 @@ class Step:
 
 
 _CALLS: dict[str, dict[str, int]] = {
+    "run small": {"fdatasync": 8, "fsync": 3, "linkat": 1, "pwrite64": 8},
     "run": {"fdatasync": 12, "fsync": 3, "renameat2": 1, "pwrite64": 15, "unlinkat": 1, "unlink": 1},
     "add": {"fdatasync": 4, "fsync": 2, "renameat2": 1, "pwrite64": 8},
     "remove": {"fdatasync": 4, "unlinkat": 1, "pwrite64": 4, "fsync": 1},
@@ -52,7 +56,7 @@ _CALLS: dict[str, dict[str, int]] = {
 """Which calls, and how many of each."""
 
 STEPS = [Step(verb, call, n + 1) for verb, calls in _CALLS.items() for call, count in calls.items() for n in range(count)]
-"""All of them: 60."""
+"""All of them: 80."""
 
 
 def places(disks: PowerCut, folder: Path) -> Callable[[], Place]:
@@ -135,7 +139,7 @@ def killed_at_step(step: Step, disks: PowerCut | None, place: Place, luck: rando
 
     Says whether the step was reached, and what did not hold.
     """
-    plan = Plan(downloads=2, largest=2 * MIB, rates=(2 * MIB,))
+    plan = Plan(downloads=2, largest=2 * MIB, small=float(step.verb == "run small"), rates=(2 * MIB,))
     with opened(place, luck, plan) as workload:
         reached = _step(workload, step)
         if disks is not None:
@@ -156,7 +160,7 @@ def _step(workload: Workload, step: Step) -> bool:
     if step.verb == "add":
         return workload.give("add", first, before=step.tracer()) is None
     workload.give("add", first)
-    if step.verb == "run":
+    if step.verb.startswith("run"):
         runner = workload.start(*step.tracer())
         workload.await_end(runner)
         return runner.returncode != 0

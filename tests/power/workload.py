@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dlm.model.phase import CLAIMED_PHASES, Intent, Phase
+from dlm.policy.crowd import SMALL
 from dlm.storage.folders import make_folders
 from tests.conftest import SOURCES
 from tests.hostile import HostileServer, content
@@ -43,7 +44,10 @@ class Plan:
     """How large a workload is. `mutation` names what dlm forgets to do; `tracing` is put before its command."""
 
     downloads: int = 8
+    smallest: int = MIB // 2
     largest: int = 12 * MIB
+    small: float = 0.3
+    """The share of downloads that are so small that they have no partial file."""
     rates: tuple[int, ...] = (2 * MIB, 5 * MIB, 12 * MIB)
     """Bytes a second; each server has one of them."""
     workers: int = 0
@@ -86,7 +90,7 @@ class Workload:
         self._processes = Processes(self._elsewhere, environment)
         with contextlib.ExitStack() as opened:
             for number in range(self.plan.downloads):
-                data = content(self._luck.randrange(MIB // 2, self.plan.largest), seed=self._luck.randrange(2**32))
+                data = content(self._size(), seed=self._luck.randrange(2**32))
                 server = opened.enter_context(HostileServer(data, bytes_per_second=self._luck.choice(self.plan.rates)))
                 address = server.url(f"/d{number}.bin", "polite")
                 self.truth[address], self._servers[address] = data, server
@@ -94,6 +98,10 @@ class Workload:
             opened.callback(self._join)
             self._opened = opened.pop_all()
         return self
+
+    def _size(self) -> int:
+        small = self._luck.random() < self.plan.small
+        return self._luck.randrange(*((1, SMALL) if small else (self.plan.smallest, self.plan.largest)))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._processes.kill()

@@ -70,16 +70,28 @@ def test_no_step_is_the_wrong_one_for_a_power_cut(disks: PowerCut, tmp_path: Pat
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize(("mutation", "seen_by"), [("data", "I3"), ("file", "I2"), ("folder", "I1"), ("commits", "I1")])
-def test_a_forgotten_sync_is_noticed(disks: PowerCut, tmp_path: Path, mutation: str, seen_by: str, workers: int) -> None:
+@pytest.mark.parametrize(
+    ("mutation", "seen_by", "small"),
+    [
+        ("data", "I3", 0.0),
+        ("file", "I2", 0.0),
+        ("folder", "I1", 0.0),
+        ("commits", "I1", 0.0),
+        ("file", "I2", 1.0),
+        ("folder", "I1", 1.0),
+    ],
+)
+def test_a_forgotten_sync_is_noticed(
+    disks: PowerCut, tmp_path: Path, mutation: str, seen_by: str, small: float, workers: int
+) -> None:
     """Without the sync of the data, of the whole file, of the directory, or of the commits, cuts break promises.
 
-    So it is in one process, and where child processes write the files.
+    So it is in one process, and where child processes write the files; and with small files, which have no partial ones.
     """
     place = places(disks, tmp_path)
     noticed: set[str] = set()
     for number, (_, luck) in enumerate(each_seed(SEED, PATIENCE), 1):
-        _, found = cut_at_random(disks, place(), luck, Plan(mutation=mutation, workers=workers))
+        _, found = cut_at_random(disks, place(), luck, Plan(mutation=mutation, small=small, workers=workers))
         noticed |= {sentence[:2] for sentence in found}
         if seen_by in noticed:
             print(f"\nwithout {mutation}, {workers} workers: noticed in scenario {number}: {found[0]}")

@@ -41,7 +41,7 @@ class DownloadsTwin(QueueTwin):
     verified: list[str] = field(default_factory=list)
     settings: list[Settings] = field(default_factory=list)
     fetched: list[DownloadSpec] = field(default_factory=list)
-    jobs: list[int] = field(default_factory=list)
+    jobs: list[int | None] = field(default_factory=list)
     on_held: Callable[[], None] = lambda: None
     closed: int = 0
     happening: list[Event | None] = field(default_factory=list)
@@ -72,7 +72,7 @@ class DownloadsTwin(QueueTwin):
         self.stories[id] = []
         return download
 
-    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int) -> list[Outcome]:
+    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
         """Follow the plans, one download after the other."""
         self.fetched += specs
         self.jobs.append(jobs)

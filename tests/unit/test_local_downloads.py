@@ -144,8 +144,9 @@ def test_an_interrupted_fetch_is_left_paused() -> None:
     """Ctrl-C: nothing is claimed any more, and the next command goes on."""
 
     async def story(house: House) -> None:
+        house.file.content = some_bytes(1_000_000)
         house.file.fault = lambda n, _: Fault(50_000) if n == 0 else None
-        running = asyncio.ensure_future(fetch(house.process()))
+        running = asyncio.ensure_future(fetch(house.process(), connections=1))
         await seconds(0.5)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -221,6 +222,7 @@ def test_events_tell_the_whole_story_in_order() -> None:
     """Added, every phase, and progress in between."""
 
     async def story(house: House) -> None:
+        house.file.content = some_bytes(1_000_000)
         process = house.process()
         events = process.events()
         await fetch(process)

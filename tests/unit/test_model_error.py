@@ -16,7 +16,7 @@ KINDS = sorted(
 )
 
 CODES = {
-    "DlmError": 1, "Conflict": 1, "WorkerLost": 1, "IllegalTransition": 1,
+    "DlmError": 1, "Conflict": 1, "WorkerLost": 1, "IllegalTransition": 1, "NotSmall": 1,
     "InvalidRequest": 2, "UnsupportedUri": 2,
     "DownloadNotFound": 3, "NotFound": 3,
     "Denied": 4, "Untrusted": 4,

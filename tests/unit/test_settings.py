@@ -27,7 +27,7 @@ def test_defaults_hold_when_nothing_is_said() -> None:
     """Without flags, variables and file, the defaults hold, and the paths are those of the surroundings."""
     settings = settings_of(chosen())
     assert settings == Settings(directory="/here/now", state="/state/dlm.db")
-    assert (settings.connections, settings.jobs, settings.resume) == (64, 3, True)
+    assert (settings.connections, settings.jobs, settings.resume) == (64, None, True)
 
 
 def test_flags_beat_the_environment_which_beats_the_file() -> None:
@@ -38,7 +38,7 @@ def test_flags_beat_the_environment_which_beats_the_file() -> None:
     assert choices["connections"] == Choice(4, "--connections")
     assert choices["retries"] == Choice(8, "DLM_RETRIES")
     assert choices["timeout"] == Choice(1.5, "/conf/config.toml:timeout")
-    assert choices["jobs"] == Choice(3, "default")
+    assert choices["per_host"] == Choice(4, "default")
 
 
 def test_a_switch_can_be_taken_back_by_a_flag() -> None:

@@ -202,7 +202,9 @@ def test_what_was_acknowledged_survives_a_kill(path: str, acknowledged: int) -> 
     assert process.stdout is not None
     ids = [process.stdout.readline().strip() for _ in range(acknowledged)]
     process.kill()
-    ids += process.communicate()[0].split()
+    # Not `communicate`, which passes over what the buffer holds already.
+    ids += process.stdout.read().split()
+    process.communicate()
 
     async def scenario() -> None:
         repository = await SqliteRepository.open(path)

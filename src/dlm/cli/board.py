@@ -6,7 +6,7 @@ downloads cost nothing.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +14,9 @@ from dlm.model.download import Download, DownloadId
 from dlm.model.event import DownloadAdded, DownloadEdited, Event, Lagged, PhaseChanged, ProgressMade
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Phase
+
+LATELY = 1.0
+"""Seconds."""
 
 
 @dataclass(slots=True)
@@ -26,13 +29,17 @@ class Row:
     had: int = 0
     detail: str | None = None
     asked: bool = False
+    started: float | None = None
+    """The wall clock's time at which it is recorded as started."""
     counted: tuple[int, int | None] = (0, 0)
     """What the sums of the Board hold of it: bytes in the file, and its size."""
 
     @property
     def active(self) -> bool:
-        """Whether it is under way here. One that is scheduled is claimed, and waits for its turn."""
-        return self.download.phase in CLAIMED_PHASES and self.download.phase is not Phase.SCHEDULED
+        """Whether it is under way here. One that is scheduled is claimed, and waits for its turn; one that completes
+        without ever having been seen to move is small, and gone in a moment."""
+        phase = self.download.phase
+        return phase is Phase.RUNNING or (phase is Phase.COMPLETING and self.progress is not None)
 
     @property
     def size(self) -> int | None:
@@ -66,6 +73,8 @@ class Board:
         self._unsized = 0
         self._active: dict[DownloadId, Row] = {}
         self._phases: Counter[Phase] = Counter()
+        self._quick: deque[tuple[float, int]] = deque()
+        """When small files were done, and how large they were."""
 
     def apply(self, event: Event, now: float) -> None:
         """Take the event in. Progress of a download that was never announced is ignored."""
@@ -78,7 +87,11 @@ class Board:
                 row = self.learn(download)
                 row.detail = transition.detail
                 if download.phase is Phase.RUNNING and row.began is None:
-                    row.began, row.had = now, download.downloaded
+                    row.began, row.had, row.started = now, download.downloaded, transition.at
+                if download.phase is Phase.COMPLETED and row.progress is None and row.started is not None:
+                    # It was told of no sooner than at its end: only the record knows how long it took.
+                    row.began = now - max(0.0, transition.at - row.started)
+                    self._quick.append((now, download.size or 0))
                 if download.phase not in CLAIMED_PHASES:
                     row.progress = None
                 self._count(row)
@@ -120,6 +133,12 @@ class Board:
     def speed(self) -> float:
         """Bytes a second, all together."""
         return sum(row.speed for row in self._active.values())
+
+    def quick(self, now: float) -> float:
+        """Bytes a second of the small files that were done lately, whose own speed nobody sees."""
+        while self._quick and self._quick[0][0] < now - LATELY:
+            self._quick.popleft()
+        return sum(size for _, size in self._quick) / LATELY
 
     def count(self, *phases: Phase) -> int:
         """How many rows are in one of these phases."""

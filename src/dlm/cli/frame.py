@@ -24,7 +24,7 @@ def frame(board: Board, now: float, width: int, height: int, glyphs: Glyphs) -> 
     active = board.active()
     if board.expected == 1:
         return [each for row in active[:1] for each in _alone(row, now, width, glyphs, limited=board.limited)][: max(1, height)]
-    return [*_rows(board, now, width, height - 1, glyphs), _total(board, width)][-max(1, height) :]
+    return [*_rows(board, now, width, height - 1, glyphs), _total(board, now, width)][-max(1, height) :]
 
 
 def queue_frame(board: QueueBoard, now: float, width: int, height: int, glyphs: Glyphs) -> list[Line]:
@@ -122,9 +122,9 @@ def _among(row: Row, now: float, width: int, glyphs: Glyphs, shape: _Columns) ->
     return _fit(line(name, "  ", *drawn, figures), width)
 
 
-def _total(board: Board, width: int) -> Line:
+def _total(board: Board, now: float, width: int) -> Line:
     done, failed = board.count(Phase.COMPLETED), board.count(Phase.FAILED, Phase.CANCELLED)
-    whole, come, speed = board.whole, board.come, board.speed
+    whole, come, speed = board.whole, board.come, board.speed + board.quick(now)
     counts = [f"{done} of {board.expected} done"]
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{board.waiting} waiting"] if board.waiting else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from dlm.model.error import InvalidRequest
@@ -17,6 +18,7 @@ _SECRET = re.compile(
 _PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(maxsize=1024)
 def host_of(uri: str) -> str:
     """`name:port`, the key by which a host is capped, limited and remembered. Never raises."""
     try:

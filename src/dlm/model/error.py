@@ -58,6 +58,10 @@ class IllegalTransition(DlmError):
     """The table of phases has no such row: a defect of dlm, never of the user."""
 
 
+class NotSmall(DlmError):
+    """A download that was begun beside the others needs a place of its own. Between the planes only: users never see it."""
+
+
 class TransferError(DlmError):
     """Bytes could not be fetched. `uri` is where, without credentials."""
 

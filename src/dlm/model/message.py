@@ -2,7 +2,7 @@
 
 The control plane starts a transfer with `Start` and ends it by cancelling it. The transfer plane reports. `Resolved`,
 `Checkpointed`, `Completing`, `Published` and `Observed` are *commitments*: the transfer waits until they are durable,
-because its next step relies on that. `Progressed` and `ConnectionEnded` are *news*: nothing waits for them, and the
+because its next step relies on that. `Progressed`, `ConnectionEnded` and `Gathered` are *news*: nothing waits for them, and the
 newest sample of progress replaces older ones.
 """
 
@@ -24,12 +24,16 @@ class Start:
 
     `ceiling` is how many connections the host is known to tolerate, `None` when nothing is known. The transfer sleeps
     `patience` seconds at most before it tries again by itself; what asks for more ends it, with the error.
+
+    A `light` one has no place of its own: it is tried once, without a checkpoint, and ends as `NotSmall` when it turns out
+    to be more than a moment's work.
     """
 
     download: Download
     checkpoint: Checkpoint | None
     ceiling: int | None = None
     patience: float = PATIENCE
+    light: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,12 @@ class Completing:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The file has the name `path` and the directory is synced."""
+    """The file has the name `path` and the directory is synced. `checkpoint` is given where nothing could be claimed before
+    it had one."""
 
     id: DownloadId
     path: str
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +135,12 @@ class ConnectionEnded:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All bytes of a small file are in memory: nothing of it is fetched any more, and nothing of it is durable yet."""
+
+    id: DownloadId
+
+
 Commitment = Resolved | Checkpointed | Completing | Published | Observed
-News = Progressed | ConnectionEnded
+News = Progressed | ConnectionEnded | Gathered

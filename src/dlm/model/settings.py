@@ -107,8 +107,13 @@ class Settings:
     connections: int = _choice(
         Unit.COUNT, "open at most this many connections for a download", 64, short="-x", least=1, most=256
     )
-    jobs: int = _choice(
-        Unit.COUNT, "carry at most this many downloads at once", 3, scope=Scope.GLOBAL, short="-j", least=1, most=1000
+    jobs: int | None = _choice(
+        Unit.COUNT,
+        "carry at most this many downloads at once, instead of 3 with small files beside them",
+        scope=Scope.GLOBAL,
+        short="-j",
+        least=1,
+        most=1000,
     )
     per_host: int = _choice(
         Unit.COUNT, "carry at most this many downloads of one host at once", 4, scope=Scope.GLOBAL, least=1, most=1000

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dlm.model.download import Download, DownloadId, Fault
-from dlm.model.error import Conflict, DlmError
+from dlm.model.error import Conflict, DlmError, NotSmall, Verdict
 from dlm.model.message import PATIENCE, Progressed, Start
 from dlm.model.phase import CLAIMED_PHASES, Cause, Intent
 from dlm.policy.host import connections_for, remembered_ceiling
@@ -28,7 +28,13 @@ class Carried:
 
     download: Download
     started: float
+    gathered: Callable[[], None] | None = None
     stopping: Cause | None = None
+
+    @property
+    def light(self) -> bool:
+        """Whether it is tried once, beside the others."""
+        return self.gathered is not None
 
 
 class Carrier:
@@ -44,16 +50,26 @@ class Carrier:
         self._worker = worker
         self._retries = retries
         self._leaving = leaving
+        self._ledger = Ledger(means, self._was_gathered)
         self._carried: dict[DownloadId, tuple[Carried, asyncio.Task[Download]]] = {}
+        self.withdrawn: set[DownloadId] = set()
+        """What was claimed, and taken back by its user before it began."""
 
     @property
     def carried(self) -> Mapping[DownloadId, Carried]:
         """What holds a slot now."""
         return {id: carried for id, (carried, _) in self._carried.items()}
 
-    def start(self, download: Download, ended: Callable[[], None] = lambda: None) -> asyncio.Task[Download]:
-        """Carry a download that was claimed. The task gives it as it stands when this process lets go of it."""
-        carried = Carried(download, self._means.clock.wall())
+    def start(
+        self, download: Download, ended: Callable[[], None] = lambda: None, *, gathered: Callable[[], None] | None = None
+    ) -> asyncio.Task[Download]:
+        """Carry a download that was claimed. The task gives it as it stands when this process lets go of it.
+
+        With `gathered` it is light: tried once, as a small file that nothing is there of yet. `gathered` is called when
+        nothing of it is fetched any more. Where a try is not enough, the task raises the error that says why, and the
+        download stays claimed.
+        """
+        carried = Carried(download, self._means.clock.wall(), gathered)
         task = asyncio.ensure_future(self._carry(carried))
         self._carried[download.id] = carried, task
 
@@ -89,28 +105,46 @@ class Carrier:
                 raise
             await self._leave(id, carried.stopping)
         except DlmError as error:
+            if carried.light and carried.stopping is None and _needs_a_place(carried.download, error):
+                raise
             await self._fail(carried, error)
         except Exception as error:  # noqa: BLE001 - a unit of work ends here: no defect may leave a download claimed
             await self._leave(id, Cause.ERRED, Fault("Defect", f"dlm met a defect of its own: {error!r}", 1))
         finally:
             self._means.samples.forget(id)
-        return await self._means.repository.get(id)
+        return self._ledger.ended.pop(id, None) or await self._means.repository.get(id)
 
     async def _transfer(self, carried: Carried) -> None:
         means, download = self._means, carried.download
+        if carried.light:
+            await self._try_lightly(carried)
+            return
         download = await means.advance(download, Cause.STARTED)
         patience = QUEUE_PATIENCE if self._retries else PATIENCE
         while True:
             checkpoint = await means.repository.checkpoint_of(download.id)
             start = Start(download, checkpoint, await self._ceiling(download), patience)
             try:
-                await self._worker.carry(start, Ledger(means))
+                await self._worker.carry(start, self._ledger)
             except DlmError as error:
                 if self._retries or not self._is_cut_off(download, error):
                     raise
                 await self._wait_for_network(download)
             else:
                 return
+
+    async def _try_lightly(self, carried: Carried) -> None:
+        id = carried.download.id
+        self._ledger.began[id] = carried.started
+        try:
+            await self._worker.carry(Start(carried.download, None, light=True), self._ledger)
+        finally:
+            del self._ledger.began[id]
+
+    def _was_gathered(self, id: DownloadId) -> None:
+        carried, _ = self._carried.get(id, (None, None))
+        if carried is not None and carried.gathered is not None:
+            carried.gathered()
 
     async def _ceiling(self, download: Download) -> int | None:
         """How many connections the host will bear, as far as is known, shared with what else runs of it here."""
@@ -127,7 +161,7 @@ class Carrier:
 
     async def _wait_for_network(self, download: Download) -> None:
         note = "this machine has no network: waiting for it"
-        Ledger(self._means).post(
+        self._ledger.post(
             Progressed(
                 id=download.id,
                 total=download.size,
@@ -183,3 +217,9 @@ class Carrier:
             await means.advance(download, cause, fault=fault)
             if cause is Cause.CANCELLED:
                 await discard_part(means, id)
+
+
+def _needs_a_place(download: Download, error: DlmError) -> bool:
+    """Whether more than one try may still bring it."""
+    final = Verdict.FATAL if len(download.spec.uris) > 1 else Verdict.NEXT_MIRROR
+    return isinstance(error, NotSmall) or error.verdict not in {Verdict.FATAL, final}

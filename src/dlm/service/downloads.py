@@ -37,7 +37,7 @@ class LocalDownloads:
 
     # work --------------------------------------------------------------------------------------------------------------
 
-    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int) -> list[Outcome]:
+    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
         """See `ports.Downloads`."""
         from dlm.service import foreground
 

@@ -80,6 +80,7 @@ class Keeper:
         if download.id in self._carrier.carried:
             self._carrier.stop(download.id, cause)
             return
+        self._carrier.withdrawn.add(download.id)
         with suppress(DlmError):
             await self._means.advance(download, cause)
             if cause is Cause.CANCELLED:

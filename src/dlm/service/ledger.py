@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from dlm.model.download import Download, DownloadId
+from dlm.model.error import DlmError
 from dlm.model.event import ConnectionClosed, PhaseChanged, ProgressMade
-from dlm.model.message import Checkpointed, Commitment, Completing, News, Observed, Progressed, Published, Resolved
-from dlm.model.phase import Cause
+from dlm.model.message import Checkpointed, Commitment, Completing, Gathered, News, Observed, Progressed, Published, Resolved
+from dlm.model.phase import Cause, Phase
 from dlm.policy.host import busy_until
-from dlm.ports import HostPolicy
+from dlm.ports import HostPolicy, Step
 from dlm.service.means import Means
 
 
 class Ledger:
     """`ports.Reporter` over the database, in the name of this process. Publishes only what has been committed."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, gathered: Callable[[DownloadId], None] = lambda _id: None) -> None:
+        """`gathered` is told of small files of which nothing is fetched any more."""
         self._means = means
+        self._gathered = gathered
+        self.began: dict[DownloadId, float] = {}
+        """When those began (seconds since the epoch) that are recorded as begun no sooner than as complete."""
+        self.ended: dict[DownloadId, Download] = {}
+        """How those stand that have ended by themselves, until they are taken out."""
 
     async def commit(self, message: Commitment) -> None:
         """See `ports.Reporter`."""
@@ -24,19 +33,30 @@ class Ledger:
         match message:
             case Resolved() | Checkpointed():
                 await means.repository.checkpoint(message.id, message.checkpoint, owner=means.owner)
-            case Completing():
-                await means.repository.checkpoint(message.id, message.checkpoint, owner=means.owner)
-                await self._advance(message, Cause.TRANSFERRED)
-            case Published():
-                await self._advance(message, Cause.PUBLISHED)
+            case Completing() | Published():
+                (error,) = await self.commit_all([message])
+                if error is not None:
+                    raise error
             case Observed():
                 await self._learn(message)
+
+    async def commit_all(self, messages: Sequence[Completing | Published]) -> list[DlmError | None]:
+        """See `ports.Reporter`."""
+        means = self._means
+        answers = await means.repository.record([self._step(message) for message in messages], means.clock.wall())
+        for answer in answers:
+            if not isinstance(answer, DlmError):
+                means.publish(*(PhaseChanged(*move) for move in answer))
+                self._note(answer[-1][0])
+        return [answer if isinstance(answer, DlmError) else None for answer in answers]
 
     def post(self, message: News) -> None:
         """See `ports.Reporter`."""
         if isinstance(message, Progressed):
             self._means.samples.note(message, self._means.clock.wall())
             self._means.bus.publish(ProgressMade(message))
+        elif isinstance(message, Gathered):
+            self._gathered(message.id)
         else:
             self._means.bus.publish(ConnectionClosed(message))
 
@@ -47,17 +67,20 @@ class Ledger:
         if known is None or replace(learned, learned=known.learned) != known or message.connections is not None:
             await self._means.queue.learn(learned)
 
-    async def _advance(self, message: Completing | Published, cause: Cause) -> None:
-        means = self._means
-        move = await means.repository.advance(
-            message.id,
-            cause,
-            means.clock.wall(),
-            owner=means.owner,
+    def _step(self, message: Completing | Published) -> Step:
+        return Step(
+            id=message.id,
+            owner=self._means.owner,
+            cause=Cause.TRANSFERRED if isinstance(message, Completing) else Cause.PUBLISHED,
+            checkpoint=message.checkpoint,
             path=message.path,
             verified=message.verified if isinstance(message, Completing) else None,
+            began=self.began.get(message.id),
         )
-        means.publish(PhaseChanged(*move))
+
+    def _note(self, download: Download) -> None:
+        if download.phase is Phase.COMPLETED:
+            self.ended[download.id] = download
 
 
 def _merged(known: HostPolicy | None, message: Observed, now: float) -> HostPolicy:

@@ -19,6 +19,8 @@ from dlm.service.samples import Samples
 if TYPE_CHECKING:
     from dlm.policy.windows import Regime, Timetable
 
+PLACES = 3
+"""Downloads at once, unless the user has said how many."""
 LEASE = 30.0
 """Seconds for which a claim holds; renewed three times in that span."""
 
@@ -27,7 +29,7 @@ LEASE = 30.0
 class Rules:
     """What was chosen for working the queue: downloads at once, of one host at once, bytes a second, windows of the week."""
 
-    jobs: int = 3
+    jobs: int = PLACES
     per_host: int = 4
     rate: int | None = None
     timetable: Timetable | None = None

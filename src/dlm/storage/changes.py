@@ -14,6 +14,7 @@ from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Intent, Phase, 
 from dlm.model.rank import Lane
 from dlm.model.resource import Verified
 from dlm.model.span import merge
+from dlm.ports import Step
 
 Move = tuple[Download, Transition]
 """The download after a step, and the step."""
@@ -146,6 +147,20 @@ def checkpointed(download: Download, checkpoint: Checkpoint, owner: str | None) 
     checkpoint = replace(checkpoint, done=tuple(merge(checkpoint.done)))
     size = checkpoint.resource.parts[checkpoint.part].size
     return replace(download, name=checkpoint.place.name, size=size, downloaded=checkpoint.downloaded), checkpoint
+
+
+def stepped(download: Download, step: Step, now: float) -> tuple[list[Move], Checkpoint | None]:
+    """The moves of a `Step`, and its checkpoint with its spans merged. Raises `Conflict` or `IllegalTransition`."""
+    moves: list[Move] = []
+    checkpoint = None
+    demand_owner(download, step.owner)
+    if download.phase is Phase.SCHEDULED:
+        moves.append(advanced(download, Cause.STARTED, now if step.began is None else step.began))
+        download = moves[0][0]
+    if step.checkpoint is not None:
+        download, checkpoint = checkpointed(download, step.checkpoint, step.owner)
+    moves.append(advanced(download, step.cause, now, path=step.path, verified=step.verified))
+    return moves, checkpoint
 
 
 def respecified(download: Download, spec: DownloadSpec, now: float) -> Download:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -58,6 +59,7 @@ def encode_spec(spec: DownloadSpec) -> str:
     return _dump(wire)
 
 
+@lru_cache(maxsize=2048)
 def decode_spec(text: str) -> DownloadSpec:
     """What `encode_spec` wrote."""
     wire = _load(text)

@@ -12,11 +12,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
 from dlm.model.resource import ALGORITHMS
+from dlm.ports import Unnamed, Whole
 from dlm.storage.blank import remove_blank
 from dlm.storage.errors import storage_error
 from dlm.storage.folders import make_folders, open_folder, remove_folders, sync_folder
@@ -34,9 +35,9 @@ class DiskStore:
     def __init__(self, numbered: Numbered) -> None:
         self._numbered = numbered
 
-    def free_name(self, directory: str, name: str) -> str:
+    def free_name(self, directory: str, name: str, others: Container[str] = ()) -> str:
         def taken(candidate: str) -> bool:
-            return self.exists(directory, candidate) or self.exists(directory, part_name(candidate))
+            return candidate in others or self.exists(directory, candidate) or self.exists(directory, part_name(candidate))
 
         return first_free(name, self._numbered, taken)
 
@@ -62,6 +63,16 @@ class DiskStore:
                 raise
         except OSError as error:
             raise storage_error(error, os.path.join(directory, part)) from error
+
+    def lay(self, wholes: Sequence[Whole]) -> list[Unnamed | StorageError | None]:
+        from dlm.storage import unnamed
+
+        return unnamed.lay(wholes)
+
+    def give_names(self, named: Sequence[tuple[Unnamed, str]]) -> list[str | StorageError]:
+        from dlm.storage import unnamed
+
+        return unnamed.give_names(named)
 
     def sweep(self, directory: str, name: str, size: int | None) -> None:
         part = part_name(name)

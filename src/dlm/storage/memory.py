@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
+from dlm.model.error import Conflict, DlmError, DownloadNotFound, IllegalTransition
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent
 from dlm.model.queue import Change
 from dlm.model.resource import Verified
-from dlm.ports import DownloadQuery
+from dlm.ports import DownloadQuery, Step
 from dlm.storage import changes
 from dlm.storage.changes import Move
 from dlm.storage.memory_queue import MemoryQueue
@@ -139,6 +140,18 @@ class MemoryRepository:
         # Taken out first, so that the one saved last stands last.
         parts.pop(latest.part, None)
         parts[latest.part] = latest
+
+    async def record(self, steps: Sequence[Step], now: float) -> list[list[Move] | DlmError]:
+        return [await self._step(step, now) for step in steps]
+
+    async def _step(self, step: Step, now: float) -> list[Move] | DlmError:
+        try:
+            moves, checkpoint = changes.stepped(self._records.get(step.id), step, now)
+        except (Conflict, IllegalTransition, DownloadNotFound) as error:
+            return error
+        if checkpoint is not None:
+            await self.checkpoint(step.id, checkpoint)
+        return self._records.record(moves)
 
     async def checkpoint_of(self, id: DownloadId) -> Checkpoint | None:
         return next(reversed(self._records.checkpoints.get(id, {}).values()), None)

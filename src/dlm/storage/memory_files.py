@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
 from dlm.model.resource import ALGORITHMS
+from dlm.ports import Unnamed, Whole
 from dlm.storage.errors import storage_error
 from dlm.storage.names import Numbered, component, first_free, part_name
 
@@ -37,9 +39,9 @@ class MemoryStore:
         self._numbered = numbered
         self._inodes = count(1)
 
-    def free_name(self, directory: str, name: str) -> str:
+    def free_name(self, directory: str, name: str, others: Container[str] = ()) -> str:
         def taken(candidate: str) -> bool:
-            return self.exists(directory, candidate) or self.exists(directory, part_name(candidate))
+            return candidate in others or self.exists(directory, candidate) or self.exists(directory, part_name(candidate))
 
         return first_free(name, self._numbered, taken)
 
@@ -54,6 +56,32 @@ class MemoryStore:
         self.demand_space(size or 0, path)
         file = self.files[path] = MemoryFile(place.inode, bytearray(size or 0))
         return MemorySink(self, file, place)
+
+    def lay(self, wholes: Sequence[Whole]) -> list[Unnamed | StorageError | None]:
+        return [self._laid(whole) for whole in wholes]
+
+    def _laid(self, whole: Whole) -> Unnamed | StorageError | None:
+        path = os.path.join(whole.directory, whole.name)
+        try:
+            place = Place(whole.directory, whole.name, part_name(whole.name), DEVICE, next(self._inodes))
+            self.demand_space(len(whole.data), path)
+        except StorageError as error:
+            return error
+        return MemoryUnnamed(place, MemoryFile(place.inode, bytearray(whole.data), whole.modified))
+
+    def give_names(self, named: Sequence[tuple[Unnamed, str]]) -> list[str | StorageError]:
+        return [self._named(unnamed, name) for unnamed, name in named]
+
+    def _named(self, unnamed: Unnamed, name: str) -> str | StorageError:
+        assert isinstance(unnamed, MemoryUnnamed)
+        try:
+            path = os.path.join(unnamed.place.directory, component(name))
+        except StorageError as error:
+            return error
+        if path in self.files or unnamed.file is None:
+            return _refusal(errno.EEXIST if path in self.files else errno.EBADF, path)
+        self.files[path] = unnamed.file
+        return path
 
     def sweep(self, directory: str, name: str, size: int | None) -> None:
         path = os.path.join(directory, part_name(name))
@@ -105,6 +133,17 @@ class MemoryStore:
         """Raises `DiskFull` when `more` bytes do not fit."""
         if self.capacity is not None and more > self.capacity - sum(len(file.content) for file in self.files.values()):
             raise _refusal(errno.ENOSPC, path)
+
+
+@dataclass(slots=True)
+class MemoryUnnamed:
+    """`dlm.ports.Unnamed`: a `MemoryFile` that is in no directory."""
+
+    place: Place
+    file: MemoryFile | None
+
+    def close(self) -> None:
+        self.file = None
 
 
 class MemorySink:

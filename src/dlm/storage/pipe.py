@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Container, Sequence
 
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
+from dlm.ports import Unnamed, Whole
 from dlm.storage.errors import storage_error
 
 NAME = "-"
@@ -23,7 +25,7 @@ class PipeStore:
         self._descriptor = descriptor
         self._latest: PipeSink | None = None
 
-    def free_name(self, directory: str, name: str) -> str:
+    def free_name(self, directory: str, name: str, others: Container[str] = ()) -> str:
         return name
 
     def exists(self, directory: str, name: str) -> bool:
@@ -38,6 +40,12 @@ class PipeStore:
             )
         self._latest = PipeSink(self._descriptor, directory)
         return self._latest
+
+    def lay(self, wholes: Sequence[Whole]) -> list[Unnamed | StorageError | None]:
+        return [None] * len(wholes)
+
+    def give_names(self, named: Sequence[tuple[Unnamed, str]]) -> list[str | StorageError]:
+        return [StorageError(f"{_PATH} has no other name", path=_PATH)] * len(named)
 
     def sweep(self, directory: str, name: str, size: int | None) -> None:
         pass

@@ -90,6 +90,10 @@ DELETE FROM downloads WHERE id = :id;
 -- Append to a download's story.
 INSERT INTO events (download, at, origin, target, cause, detail) VALUES (:id, :at, :origin, :target, :cause, :detail);
 
+-- :last_event
+-- The number of the event that was appended last.
+SELECT max(seq) AS seq FROM events;
+
 -- :story_of_download
 -- The transitions of a download, oldest first.
 SELECT * FROM events WHERE download = :id ORDER BY seq;

@@ -10,12 +10,13 @@ from dataclasses import replace
 from itertools import islice
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
+from dlm.model.error import DlmError
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent
 from dlm.model.queue import Change
 from dlm.model.resource import Verified
-from dlm.ports import DownloadQuery
-from dlm.storage import access, changes, references, rows
+from dlm.ports import DownloadQuery, Step
+from dlm.storage import access, changes, recording, references, rows
 from dlm.storage.changes import Move
 from dlm.storage.database import Statements
 from dlm.storage.encoding import encode_text
@@ -165,6 +166,9 @@ class SqliteRepository:
             statements.run("save_checkpoint", **rows.checkpoint_columns(download, latest))
 
         await self._thread.write(work)
+
+    async def record(self, steps: Sequence[Step], now: float) -> list[list[Move] | DlmError]:
+        return await self._thread.write(lambda statements: recording.record(statements, steps, now))
 
     async def checkpoint_of(self, id: DownloadId) -> Checkpoint | None:
         row = await self._thread.read(lambda statements: statements.one("latest_checkpoint", id=id))

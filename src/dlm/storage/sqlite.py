@@ -59,6 +59,8 @@ def open_database(path: str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
                 migrate(connection, path, schema_scripts())
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # What a savepoint may have to undo is kept here, instead of in a file for each transaction.
+            connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
             connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
             return Database(path, connection, _queries(), busy_seconds=busy_seconds)

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dlm.model.download import Download
 from dlm.model.error import DigestMismatch, NameTaken
 from dlm.model.message import Completing, Published
-from dlm.model.resource import Verified
+from dlm.model.resource import Resource, Verified
+from dlm.model.span import Span
 from dlm.policy.continuity import confidence
 from dlm.ports import Reporter, Store
 from dlm.transfer.hashing import RunningDigest
 from dlm.transfer.work import Work
 
 
-def judge(work: Work, digest: RunningDigest | None, *, users: bool, joined: bool) -> Verified:
-    """How sure the file is. Raises `DigestMismatch`; `users` says that the user gave the digest, not the server."""
+def judge(
+    resource: Resource, name: str, done: Sequence[Span], digest: RunningDigest | None, *, users: bool, joined: bool
+) -> Verified:
+    """How sure the file is that is to be called `name`, `-` for standard output. Raises `DigestMismatch`; `users` says that
+    the user gave the digest, not the server."""
     if digest is not None and not digest.matches:
         said_by = "you gave" if users else "the server states"
-        name = "what went to standard output" if work.sink.place.name == "-" else work.sink.place.name
+        shown = "what went to standard output" if name == "-" else name
         raise DigestMismatch(
-            f"{name} is not the file that was asked for: its {digest.wanted.algorithm} is {digest.found}, "
+            f"{shown} is not the file that was asked for: its {digest.wanted.algorithm} is {digest.found}, "
             f"{said_by} {digest.wanted.value.hex()}; --no-resume fetches it anew",
-            work.segments.done(),
+            done,
         )
-    return confidence(work.resource, matched=digest.wanted.algorithm if digest else None, joined=joined)
+    return confidence(resource, matched=digest.wanted.algorithm if digest else None, joined=joined)
 
 
 async def publish(download: Download, work: Work, verified: Verified, store: Store, reporter: Reporter) -> None:

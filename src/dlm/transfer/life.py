@@ -1,7 +1,8 @@
 """The life of one download, as one coroutine.
 
 published before a crash?  → say so, done                                                     [1]
-go on from the checkpoint, or open an address: name, reserve, commit                          [2]
+go on from the checkpoint, or open an address; what is small is published at once             [2]
+name, reserve, commit
 transfer, with checkpoints and digests alongside                                              [3]
 verify → sync → commit the name → publish → commit                                            [4]
 what failed decides: the same again, anew, the next mirror, or the end                        [5]
@@ -9,23 +10,22 @@ what failed decides: the same again, anew, the next mirror, or the end          
 
 from __future__ import annotations
 
-import os
 from collections.abc import Coroutine, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from dlm.model.address import host_of
-from dlm.model.download import Checkpoint, DownloadId, Place
-from dlm.model.error import DlmError, NameTaken, PartLost, TransferError, Verdict
-from dlm.model.message import Completing, Published, Resolved, Start
+from dlm.model.address import host_of, without_credentials
+from dlm.model.download import DownloadId
+from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
+from dlm.model.message import Completing, Published, Start
 from dlm.model.queue import Rates
-from dlm.model.resource import Mirror, Resource, Verified, strongest
+from dlm.model.resource import Mirror, Verified, strongest
+from dlm.model.span import Span
 from dlm.policy.continuity import may_continue
-from dlm.policy.naming import safe_name
 from dlm.policy.segments import SegmentMap
-from dlm.ports import Reporter, Sink
+from dlm.ports import Opening, Reporter
 from dlm.transfer.alongside import alongside, uninterrupted
 from dlm.transfer.checkpoints import Checkpointer
 from dlm.transfer.ending import judge, publish
@@ -33,7 +33,9 @@ from dlm.transfer.gate import Gate
 from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
 from dlm.transfer.limits import Tap
 from dlm.transfer.patience import Patience
+from dlm.transfer.reserving import Reserving, target
 from dlm.transfer.segmented import SegmentedDriver, TransferContext
+from dlm.transfer.small import SmallFiles
 from dlm.transfer.work import Tools, Work
 
 HASHING_PAUSE = 0.1
@@ -48,12 +50,13 @@ class InlineWorker:
         self._tools = tools
         # Syncs only wait for the disk, which serves many at once better than one after another.
         self._disk = ThreadPoolExecutor(SYNCS, "sync")
+        self._small = SmallFiles(self._disk)
 
     async def carry(self, start: Start, reporter: Reporter) -> None:
         """See `ports.Worker`."""
         limiter, download = self._tools.limiter, start.download
         with limiter.tap(download.id, download.host, download.spec.limit_rate) as tap:
-            await Life(self._tools, start, reporter, tap, self._disk).live()
+            await Life(self._tools, start, reporter, tap, self._small).live()
 
     def limit(self, rates: Rates, downloads: Mapping[DownloadId, int | None]) -> None:
         """See `ports.Worker`."""
@@ -72,17 +75,19 @@ class InlineWorker:
 class Life:
     """One run of one download."""
 
-    def __init__(self, tools: Tools, start: Start, reporter: Reporter, tap: Tap, disk: Executor) -> None:
+    def __init__(self, tools: Tools, start: Start, reporter: Reporter, tap: Tap, small: SmallFiles) -> None:
         self._tools = tools
+        self._start = start
+        self._small = small
         self._reporter = reporter
         self._tap = tap
-        self._disk = disk
         self._patience = Patience(start, tools.clock, tools.random, reporter)
         self._download = start.download
         self._checkpoint = start.checkpoint
         spec = start.download.spec
         self._spec = replace(spec, connections=min(spec.connections, start.ceiling or spec.connections))
         self._store = tools.store_for(spec)
+        self._reserving = Reserving(start.download.id, self._spec, self._store, reporter)
         self._uris = list(spec.uris)
         self._failures = 0
         self._restarted = False
@@ -111,7 +116,9 @@ class Life:
             return False
         if not self._store.confirm(download.path, checkpoint.place):
             return False
-        await self._reporter.commit(Completing(download.id, checkpoint, download.path, download.verified))
+        size = checkpoint.resource.part.size
+        whole = replace(checkpoint, done=(Span(0, size),)) if size else checkpoint
+        await self._reporter.commit(Completing(download.id, whole, download.path, download.verified))
         await self._reporter.commit(Published(download.id, download.path))
         return True
 
@@ -119,7 +126,13 @@ class Life:
 
     async def _once(self) -> None:
         self._work = None
-        work = self._work = self._continue() or await self._begin()
+        work = self._continue()
+        if work is None:
+            opening = await self._open()
+            if opening is None:
+                return
+            work = await self._begin(opening)
+        self._work = work
         try:
             verified = await self._transfer(work)
             await uninterrupted(publish(self._download, work, verified, self._store, self._reporter))
@@ -151,53 +164,35 @@ class Life:
         source = self._tools.sources.pick(mirror.uri)
         return Work(resource, source, mirror, sink, SegmentMap(resource.part.size, checkpoint.done), None)
 
-    async def _begin(self) -> Work:
-        directory, wanted = self._target()
+    async def _open(self) -> Opening | None:
+        """The first reply, to be gone on with; `None` when the file was small, and is published by now."""
         uri = self._uris[0]
+        target(self._spec, self._store)
         source = self._tools.sources.pick(uri)
-        opening = await self._patience.open(source, uri, self._spec)
+        if self._start.light and self._tap.bound:
+            raise NotSmall("while a rate is to be kept, nothing is fetched beside others")
+        if self._start.light:
+            opening: Opening | None = await source.open(uri, self._spec)
+        else:
+            opening = await self._patience.open(source, uri, self._spec)
+        assert opening is not None
+        if not self._tap.bound and self._small.takes(opening.resource, self._spec):
+            opening = await self._small.publish(opening, self._download, self._store, self._reporter)
+        if opening is not None and self._start.light:
+            await opening.close()
+            raise NotSmall(f"{without_credentials(uri)} is too large, or too slow, to be fetched beside others")
+        return opening
+
+    async def _begin(self, opening: Opening) -> Work:
+        uri = self._uris[0]
         try:
             resource = replace(opening.resource, ranged=False) if self._single else opening.resource
-            part = resource.part
-            sink = await self._reserve(resource, directory, wanted, uri)
+            sink, self._checkpoint = await self._reserving.reserve(resource, uri)
         except BaseException:
             await opening.close()
             raise
-        return Work(resource, source, resource.mirrors[0], sink, SegmentMap(part.size), opening)
-
-    async def _reserve(self, resource: Resource, directory: str, wanted: str | None, uri: str) -> Sink:
-        """The partial file, under the name that the user chose, or the first free one: another download may be quicker."""
-        name = wanted or safe_name(resource.part.name, uri)
-        if wanted is not None or self._spec.overwrite:
-            return await self._create(resource, directory, name)
-        while True:
-            with suppress(NameTaken):
-                return await self._create(resource, directory, self._store.free_name(directory, name))
-
-    async def _create(self, resource: Resource, directory: str, name: str) -> Sink:
-        """The partial file, recorded before and after it is made: a crash in between leaves a blank one that is known."""
-        intended = Checkpoint(resource, Place(directory, name, "", 0, 0))
-        await self._reporter.commit(Resolved(self._download.id, intended))
-        sink = self._store.create(directory, name, resource.part.size)
-        try:
-            self._checkpoint = Checkpoint(resource, sink.place)
-            await self._reporter.commit(Resolved(self._download.id, self._checkpoint))
-        except BaseException:
-            sink.discard()
-            sink.close()
-            raise
-        return sink
-
-    def _target(self) -> tuple[str, str | None]:
-        """The directory, and the file name if the user chose one. Raises `NameTaken` before any request is made."""
-        spec = self._spec
-        if spec.output is None or spec.streams_out:
-            return spec.directory, spec.output
-        directory, name = os.path.split(os.path.join(spec.directory, spec.output))
-        if not spec.overwrite and self._store.exists(directory, name):
-            path = os.path.join(directory, name)
-            raise NameTaken(f"{path} exists already: choose another name with -o, or replace it with --overwrite", path=path)
-        return directory, name
+        source = self._tools.sources.pick(uri)
+        return Work(resource, source, resource.mirrors[0], sink, SegmentMap(resource.part.size), opening)
 
     # [3] ---------------------------------------------------------------------------------------------------------------
 
@@ -206,7 +201,7 @@ class Life:
         digest = RunningDigest(wanted) if wanted is not None else None
         self._tap.aim(host_of(work.mirror.uri))
         gate = Gate(self._tools.clock, self._tap)
-        checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._disk)
+        checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._small.disk)
         companions: list[Coroutine[Any, Any, None]] = [checkpointer.keep()]
         sink, hasher = work.sink, None
         if digest is not None and self._spec.streams_out:
@@ -221,7 +216,8 @@ class Life:
             await self._learn(work, driver)
             if hasher is not None:
                 await hasher.catch_up()
-            return judge(work, digest, users=self._spec.checksum is not None, joined=driver.joined)
+            name, done = work.sink.place.name, work.segments.done()
+            return judge(work.resource, name, done, digest, users=self._spec.checksum is not None, joined=driver.joined)
         except BaseException as error:
             if hasher is not None:
                 hasher.stop()

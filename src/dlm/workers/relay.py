@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from time import process_time
 
 from dlm.model.download import DownloadId
-from dlm.model.error import WorkerLost
-from dlm.model.message import Commitment, ConnectionEnded, News, Progressed, Start
+from dlm.model.error import DlmError, WorkerLost
+from dlm.model.message import Commitment, Completing, ConnectionEnded, Gathered, News, Progressed, Published, Start
 from dlm.ports import Worker
 from dlm.workers.channel import Channel
 from dlm.workers.wire import Acknowledge, Carry, Commit, Ended, Failure, Frame, Halt, Limit, Load, Post, Reject
@@ -102,13 +102,24 @@ class Relay:
         answer.add_done_callback(asyncio.Future.exception)
         await asyncio.shield(answer)
 
+    async def commit_all(self, messages: Sequence[Completing | Published]) -> list[DlmError | None]:
+        """See `ports.Reporter`. Sent at once, they are recorded in one transaction, or few."""
+        answers = await asyncio.gather(*map(self.commit, messages), return_exceptions=True)
+        foreign = next((each for each in answers if each is not None and not isinstance(each, DlmError)), None)
+        if foreign is not None:
+            raise foreign
+        return [each if isinstance(each, DlmError) else None for each in answers]
+
     def post(self, message: News) -> None:
         """See `ports.Reporter`."""
-        if isinstance(message, Progressed):
-            self._samples[message.id] = message
-        else:
-            self._endings.append(message)
-            del self._endings[:-MOST_ENDINGS]
+        match message:
+            case Progressed():
+                self._samples[message.id] = message
+            case ConnectionEnded():
+                self._endings.append(message)
+                del self._endings[:-MOST_ENDINGS]
+            case Gathered():
+                self._channel.send(Post((message,)))
         if self._flush is None and not self._gone.is_set():
             self._flush = asyncio.get_running_loop().call_later(COALESCED, self._flushed)
 
