@@ -7,7 +7,6 @@ the contract that the suites in `tests/contracts` hold every implementation to.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -35,6 +34,7 @@ from dlm.model.queue import (
 from dlm.model.rank import Lane
 from dlm.model.resource import Mirror, Resource, Verified
 from dlm.model.span import Span
+from dlm.model.value import dataclass
 
 
 class Clock(Protocol):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from dlm.model.download import Download, DownloadId
 from dlm.model.event import DownloadAdded, DownloadEdited, Event, Lagged, PhaseChanged, ProgressMade
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Phase
+from dlm.model.value import dataclass
 
 LATELY = 1.0
 """Seconds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from dlm.cli.board import Board, QueueBoard, Row
 from dlm.cli.cells import Cell, Shade, cells
@@ -14,6 +13,7 @@ from dlm.model.message import Progressed
 from dlm.model.phase import Phase
 from dlm.model.text import printable
 from dlm.model.units import format_duration, format_rate, format_size
+from dlm.model.value import dataclass
 
 _PULSE_SPEED = 12  # columns a second
 _LEAST_BAR = 8

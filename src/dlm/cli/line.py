@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
 from dlm.cli.widths import columns
 from dlm.model.text import printable
+from dlm.model.value import dataclass
 
 HUES = ("36", "35", "34", "33", "96", "95", "94", "93")
 """The colours of connections (ECMA-48 SGR); green and red are kept for what is done and what failed."""

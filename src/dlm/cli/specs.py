@@ -12,7 +12,6 @@ import os.path
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from dlm.intake.entry import Entry
@@ -22,6 +21,7 @@ from dlm.model.error import InvalidRequest
 from dlm.model.resource import Digest
 from dlm.model.settings import SCHEMA, Scope, Settings
 from dlm.model.units import parse_range
+from dlm.model.value import dataclass
 
 _OURS = {
     "range": "write --range A-B instead",

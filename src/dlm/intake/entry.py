@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dlm.model.address import without_credentials
+from dlm.model.value import dataclass
 
 Options = tuple[tuple[int, str, str], ...]
 """`(line, name, value)`; the names are those of `options.py`."""

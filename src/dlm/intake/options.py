@@ -11,7 +11,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from dlm.intake.entry import Entry, named, nearest
@@ -21,6 +21,7 @@ from dlm.model.rank import Priority
 from dlm.model.resource import Digest
 from dlm.model.settings import SCHEMA, Scope, Setting
 from dlm.model.units import parse_range
+from dlm.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from dlm.model.error import InvalidRequest
 from dlm.model.settings import SCHEMA, Setting, Settings, Unit, Value
 from dlm.model.units import parse_rate
+from dlm.model.value import dataclass
 
 # --- one value --------------------------------------------------------------------------------------------------------
 

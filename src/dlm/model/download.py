@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import NewType
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from dlm.model.phase import Intent, Phase
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Resource, Verified
 from dlm.model.span import Span, total
+from dlm.model.value import dataclass
 
 DownloadId = NewType("DownloadId", str)
 """16 hexadecimal digits; users may give any unique prefix."""

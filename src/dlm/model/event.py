@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dlm.model.download import Download, DownloadId
 from dlm.model.message import ConnectionEnded, Progressed
 from dlm.model.phase import Cause, Phase
+from dlm.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ newest sample of progress replaces older ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dlm.model.download import Checkpoint, Download, DownloadId
 from dlm.model.resource import Verified
 from dlm.model.span import Span
+from dlm.model.value import dataclass
 
 PATIENCE = 120.0
 """Seconds that a foreground transfer waits because a server said so; beyond that it gives up and says until when."""

@@ -7,12 +7,13 @@ between hosts and groups, then by age. `policy/admission.py` decides; here stand
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.event import Transition
 from dlm.model.phase import Phase
 from dlm.model.rank import Lane, Priority
+from dlm.model.value import dataclass
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from dlm.model.error import InvalidRequest
+from dlm.model.value import dataclass
 
 ALGORITHMS: dict[str, tuple[str, int]] = {
     # name as in RFC 9530 where it has one: (name in hashlib, bytes of the digest)

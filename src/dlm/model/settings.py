@@ -11,11 +11,12 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import Enum
 from typing import Any
 
 from dlm.model.units import format_rate
+from dlm.model.value import dataclass
 
 Value = str | int | float | bool | None
 

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 from math import inf
 
 from dlm.model.download import DownloadId
 from dlm.model.queue import Candidate
 from dlm.model.rank import Lane, Priority
+from dlm.model.value import dataclass
 
 TURN = 8
 """One start of so many goes to who has waited long."""

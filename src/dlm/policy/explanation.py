@@ -11,7 +11,7 @@ A sentence claims what its figures show.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from dlm.model.download import Download, Fault
 from dlm.model.error import DiskFull
@@ -21,6 +21,7 @@ from dlm.model.queue import Constraint, Rates, Standing
 from dlm.model.rank import Lane
 from dlm.model.text import printable
 from dlm.model.units import format_duration
+from dlm.model.value import dataclass
 from dlm.policy.constraints import Kind, Limit, counted, ended, within
 from dlm.policy.pace import pace
 from dlm.policy.windows import Regime

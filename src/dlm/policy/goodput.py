@@ -8,9 +8,9 @@ little comes between two samples, the window grows to two seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 
+from dlm.model.value import dataclass
 from dlm.policy.meter import Standing
 from dlm.policy.segments import Lease
 

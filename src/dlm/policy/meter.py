@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import log2
 
+from dlm.model.value import dataclass
 from dlm.policy.segments import UNBOUNDED, Lease
 
 WINDOW = 2.0

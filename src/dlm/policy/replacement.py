@@ -15,9 +15,9 @@ off. A connection is silent if nothing came for longer than the host has ever pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 
+from dlm.model.value import dataclass
 from dlm.policy.meter import Newcomer, Standing
 from dlm.policy.segments import Lease
 

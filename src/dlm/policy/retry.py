@@ -9,11 +9,10 @@ between 0 and the bound). In the queue it is at least half of the bound, because
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dlm.model.error import DiskFull, DlmError, ServerBusy, TimedOut, Unreachable, Verdict, WorkerLost
 from dlm.model.message import PATIENCE
 from dlm.model.phase import Cause
+from dlm.model.value import dataclass
 
 FIRST_BOUND = 0.5
 LAST_BOUND = 30.0

@@ -8,8 +8,9 @@ that a process that grows need not wait for the next deal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
+
+from dlm.model.value import dataclass
 
 HEADROOM = 1.25
 """What a process that is not held back uses, times this, is kept for it."""

@@ -10,8 +10,8 @@ made only when it saves more time than the new request costs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from dlm.model.value import dataclass
 from dlm.policy.meter import Newcomer, Standing
 from dlm.policy.segments import Lease
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from enum import Enum
 from math import floor
@@ -31,6 +31,7 @@ from math import floor
 from dlm.model.error import InvalidRequest
 from dlm.model.text import printable
 from dlm.model.units import parse_rate
+from dlm.model.value import dataclass
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_JOBS = 1000

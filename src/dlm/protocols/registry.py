@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from urllib.parse import urlsplit
 
 from dlm.model.address import without_credentials
 from dlm.model.error import UnsupportedUri
+from dlm.model.value import dataclass
 from dlm.ports import Clock, Source
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from dlm.model.download import DownloadId
@@ -16,6 +16,7 @@ from dlm.model.event import ConnectionClosed, Event, ProgressMade, RuntimeWarned
 from dlm.model.message import ConnectionEnded, ConnectionView, Progressed
 from dlm.model.queue import Question
 from dlm.model.span import Span
+from dlm.model.value import dataclass
 from dlm.service.means import Means
 from dlm.service.samples import Sampled
 

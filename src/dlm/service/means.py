@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import tzinfo
 from random import Random
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from dlm.model.download import Download, Fault
 from dlm.model.error import DlmError, exit_code
 from dlm.model.event import Event, PhaseChanged, Transition
 from dlm.model.phase import Cause
+from dlm.model.value import dataclass
 from dlm.ports import Clock, Control, Network, Queue, Repository, Sources, Store, Worker
 from dlm.service.bus import EventBus
 from dlm.service.samples import Samples

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dlm.model.download import DownloadId
 from dlm.model.message import Progressed
+from dlm.model.value import dataclass
 
 STEADY = 5
 """Samples with as many connections, one after the other, before their speed says something of them."""

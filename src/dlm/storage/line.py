@@ -7,12 +7,12 @@ hosts and groups is not in it: that depends on what runs at the moment of admiss
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 
 from dlm.model.download import Download
 from dlm.model.phase import Intent, Phase
 from dlm.model.rank import Lane, Priority
+from dlm.model.value import dataclass
 
 NEXT_AHEAD = 5
 """How many of those ahead are named to who asks where a download stands."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId, DownloadSpec
@@ -22,6 +21,7 @@ from dlm.model.error import DlmError, ServerBusy, TransferError, Verdict
 from dlm.model.message import News, Progressed
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
+from dlm.model.value import dataclass
 from dlm.policy.continuity import may_split, overlap_at
 from dlm.policy.meter import Standing
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap

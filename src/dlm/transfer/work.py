@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 
 from dlm.model.download import Checkpoint, DownloadSpec
 from dlm.model.resource import Mirror, Resource
+from dlm.model.value import dataclass
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Clock, Opening, Sink, Source, Sources, Store
 from dlm.transfer.limits import Limiter

@@ -6,8 +6,6 @@ where such replies end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dlm.model.address import without_credentials
 from dlm.model.error import (
     Denied,
@@ -22,6 +20,7 @@ from dlm.model.error import (
 )
 from dlm.model.resource import Mirror, Part, Resource, Validator
 from dlm.model.span import Span
+from dlm.model.value import dataclass
 from dlm.protocols.http.content_range import ContentRange, Unsatisfied, parse
 from dlm.protocols.http.dates import http_date, retry_after, strong_date
 from dlm.protocols.http.digests import stated_digests
