@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlm.model.download import Checkpoint, Place
 from dlm.model.resource import Mirror, Part, Resource, Validator, Verification
 from dlm.model.span import Span
 from dlm.policy.continuity import OVERLAP, confidence, may_continue, may_split, overlap_at
-from dlm.policy.speed import Speedometer
+from dlm.policy.speed import Speedometer, median
 
 # --- speed ------------------------------------------------------------------------------------------------------------
 
@@ -30,6 +34,13 @@ def test_a_speedometer_follows_a_change_within_two_seconds() -> None:
 def test_no_speed_gives_no_time_left() -> None:
     """Nothing is foretold from nothing."""
     assert Speedometer(0.0).eta(100) is None
+
+
+@given(st.lists(st.floats(0, 1e12), min_size=1, max_size=9))
+def test_the_median_is_that_of_the_standard_library(values: list[float]) -> None:
+    """Of an odd number the middle one, of an even number the mean of the two in the middle, in whatever order they come."""
+    assert median(values) == statistics.median(values)
+    assert median(reversed(sorted(values))) == statistics.median(values)
 
 
 # --- continuity -------------------------------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ little comes between two samples, the window grows to two seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from dlm.model.value import dataclass
 from dlm.policy.meter import Standing
 from dlm.policy.segments import Lease
+from dlm.policy.speed import median
 
 SETTLE = 0.1
 """Seconds that new connections get from their first bytes on; more where requests take longer, up to `LONGEST_SETTLE`."""

@@ -15,11 +15,11 @@ off. A connection is silent if nothing came for longer than the host has ever pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from dlm.model.value import dataclass
 from dlm.policy.meter import Newcomer, Standing
 from dlm.policy.segments import Lease
+from dlm.policy.speed import median
 
 SILENCE = 2.0
 """Seconds without a byte, at least, before a connection counts as silent."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 WEIGHT = 0.3
 """Of the newest sample in the smoothed speed: at five samples a second, it follows a change within a second."""
 
@@ -33,3 +35,13 @@ class Speedometer:
         if remaining is None or self.smoothed < 1:
             return None
         return remaining / self.smoothed
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle one of these, of which there must be one; of an even number the mean of the two in the middle.
+
+    That of the standard library's `statistics` is the same, and takes 2 ms to load.
+    """
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

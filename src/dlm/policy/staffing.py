@@ -10,13 +10,13 @@ The parts decide one thing each: `controller` how many, `stealing` and `hedging`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import median
 
 from dlm.policy.controller import Controller
 from dlm.policy.hedging import Hedging
 from dlm.policy.meter import Expectation, Newcomer, Standing
 from dlm.policy.replacement import Replacement
 from dlm.policy.segments import Lease, SegmentMap
+from dlm.policy.speed import median
 from dlm.policy.stealing import choose_cut
 
 REQUEST_COST = 0.2

@@ -8,7 +8,6 @@ gets its bytes in order, it is taken as they pass.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 
 from dlm.model.download import Place
@@ -24,6 +23,8 @@ class RunningDigest:
     """The digest of the bytes so far, to be compared with the one that is wanted."""
 
     def __init__(self, wanted: Digest) -> None:
+        import hashlib  # with OpenSSL, which few downloads need
+
         self.wanted = wanted
         self._hash = hashlib.new(ALGORITHMS[wanted.algorithm][0], usedforsecurity=False)
 
