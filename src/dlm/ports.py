@@ -358,6 +358,15 @@ class Repository(Protocol):
         of one that would repeat it, in the database and in the answer.
         """
 
+    async def add_claimed(
+        self, downloads: Sequence[Download], owner: str, now: float, lease: float
+    ) -> list[tuple[Download, Transition | None]]:
+        """As `add` with `unless_known` and then `claim` would do, in one transaction, of new downloads that are PENDING.
+
+        Each is answered as it stands, with the transition by which it was claimed. An unfinished download that takes the
+        place of one is not claimed, and is answered without a transition.
+        """
+
     async def get(self, id: DownloadId) -> Download:
         """Raises `DownloadNotFound`."""
 
@@ -367,8 +376,8 @@ class Repository(Protocol):
     async def find(self, query: DownloadQuery) -> list[Download]:
         """Matching downloads, newest first."""
 
-    async def same(self, uri: str, directory: str, output: str | None) -> list[Download]:
-        """Downloads whose first URI, directory and output are these, newest first."""
+    async def same(self, specs: Sequence[DownloadSpec]) -> list[list[Download]]:
+        """For each of these the downloads with its first URI, its directory and its output, newest first."""
 
     async def claim(self, ids: Sequence[DownloadId], owner: str, now: float, lease: float) -> list[tuple[Download, Transition]]:
         """Make them SCHEDULED for `owner` until `now + lease`, and give those of which that was possible, in order.

@@ -143,7 +143,7 @@ class RecordContract(StateSuite):
             await repository.add([download])
             assert await repository.get(download.id) == download
             assert await repository.find(DownloadQuery(directory=spec.directory)) == [download]
-            assert await repository.same(spec.uris[0], spec.directory, spec.output) == [download]
+            assert await repository.same([spec]) == [[download]]
 
         play(scenario)
 
@@ -235,9 +235,10 @@ class RecordContract(StateSuite):
 
         async def scenario(repository: Repository) -> None:
             await repository.add([plain, named, elsewhere, mirror])
-            assert await repository.same("https://h/f", "/d", None) == [mirror, plain]
-            assert await repository.same("https://h/f", "/d", "x") == [named]
-            assert await repository.same("https://m/f", "/d", None) == []
+            unknown = replace(plain.spec, uris=("https://m/f",))
+            wanted = [plain.spec, named.spec, unknown, mirror.spec]
+            assert await repository.same(wanted) == [[mirror, plain], [named], [], [mirror, plain]]
+            assert await repository.same([]) == []
 
         play(scenario)
 
@@ -255,7 +256,7 @@ class RecordContract(StateSuite):
             changed = await repository.respecify(download.id, spec)
             assert changed == await repository.get(download.id)
             assert changed.spec == spec
-            assert await repository.same("https://h/g", "/e", "o") == [changed]
+            assert await repository.same([spec, download.spec]) == [[changed], []]
             assert await repository.find(DownloadQuery(directory="/d")) == []
 
         play(scenario)

@@ -67,6 +67,31 @@ class RepeatContract(StateSuite):
 
         play(scenario)
 
+    def test_what_is_new_is_added_and_claimed_in_one_step(self, play: Play) -> None:
+        """As one call after the other: recorded once, held, with the claim in its story; what is known is left as it stands."""
+        known, new, again = a_download(), a_download(uri="https://h/g"), a_download(uri="https://h/g")
+        held = replace(new, phase=Phase.SCHEDULED, owner="me", lease_until=35.0)
+
+        async def scenario(repository: Repository) -> None:
+            await repository.add([known])
+            answers = await repository.add_claimed([a_download(), new, again], "me", 5.0, 30.0)
+            assert [there for there, _ in answers] == [known, held, held]
+            assert [each for _, each in answers] == [None, *await repository.story(new.id), None]
+            assert await causes(repository, new.id) == [Cause.CLAIMED]
+            assert await repository.find(DownloadQuery()) == [held, known]
+            assert await repository.claim([new.id], "you", 6.0, 30.0) == []
+            with pytest.raises(Conflict):
+                await repository.add_claimed(
+                    [a_download(uri="https://h/x"), replace(again, id=new.id, spec=a_download(uri="https://h/y").spec)],
+                    "me",
+                    5.0,
+                    30.0,
+                )
+            assert await repository.find(DownloadQuery()) == [held, known]
+            assert await repository.add_claimed([], "me", 5.0, 30.0) == []
+
+        play(scenario)
+
     def test_several_are_claimed_at_once(self, play: Play) -> None:
         """Those that can be had, in the order that was asked; the rest is passed over, and what runs is not had twice."""
         free = [a_download() for _ in range(3)]
@@ -200,7 +225,7 @@ class EditContract(StateSuite):
             spec = replace(download.spec, **fields)  # type: ignore[arg-type]  # they are its fields
             assert changed == replace(download, spec=spec, priority=Priority.HIGH, group="h")
             assert changed == await repository.get(download.id)
-            assert await repository.same("https://i:1/x", "/e", None) == [changed]
+            assert await repository.same([spec]) == [[changed]]
             assert await repository.find(DownloadQuery(group="h")) == [changed]
             assert await repository.amend(download.id, Change(), 2.0) == changed
             assert await repository.story(download.id) == []

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dlm.model.download import Download, DownloadId, Fault
+from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
 from dlm.model.error import DlmError
 from dlm.model.event import Transition
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Intent, Order, Phase
@@ -114,6 +114,16 @@ class Twins(RuleBasedStateMachine):
         ]
         there = self.both(lambda each: each.repository.add(new, unless_known=True))
         assert [each.spec.uris for each in there] == [each.spec.uris for each in new]
+
+    @rule(given=st.lists(st.tuples(uris, outputs), max_size=4), owner=owners, lease=st.integers(1, 50))
+    def add_claimed(self, given: list[tuple[str, str | None]], owner: str, lease: int) -> None:
+        self.added += len(given)
+        new = [
+            a_download(id=DownloadId(f"{self.added - n:016x}"), uri=uri, output=output) for n, (uri, output) in enumerate(given)
+        ]
+        there = self.both(lambda each: each.repository.add_claimed(new, owner, self.wall.now, lease))
+        for download, transition in there:
+            assert transition is None or (download.owner, download.phase) == (owner, Phase.SCHEDULED)
 
     @rule(some=st.lists(ids, max_size=3), owner=owners, lease=st.integers(1, 50))
     def claim(self, some: list[DownloadId], owner: str, lease: int) -> None:
@@ -237,7 +247,8 @@ class Twins(RuleBasedStateMachine):
         self, phases: frozenset[Phase] | None, group: str | None, uri: str, output: str | None, seq: int, limit: int
     ) -> None:
         self.both(lambda each: each.queue.select(Selection(phases=phases, group=group)))
-        self.both(lambda each: each.repository.same(uri, "/d", output))
+        specs = [DownloadSpec(uris=(uri,), directory="/d", output=each) for each in (output, None)]
+        self.both(lambda each: each.repository.same(specs))
         events = self.both(lambda each: each.repository.events_since(seq, limit))
         assert [each.seq for each in events] == sorted({each.seq for each in events if each.seq > seq})
 

@@ -15,6 +15,10 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """Names of query parameters whose values are not shown. Rather too many than too few."""
+_PLAIN = re.compile(r"[A-Za-z]+://[A-Za-z0-9.-]+(?::(?:\d{1,4}|[1-5]\d{4}))?(?:/[^?#@]*)?", re.ASCII)
+"""Addresses in which no secret can be, as nearly all are."""
+_KEPT = 4096
+"""Addresses that are remembered as checked: a list of them is checked where it is read, and where it is carried out."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -29,6 +33,7 @@ def host_of(uri: str) -> str:
         return ""
 
 
+@lru_cache(_KEPT)
 def check_uri(uri: str) -> None:
     """Raises `InvalidRequest` for what is not an absolute address; which schemes are served is the registry's business."""
     refuse_control(uri, "the URL")
@@ -73,6 +78,8 @@ def without_credentials(uri: str) -> str:
     Takes a proxy's `name:password@host:port` as well. Never raises. Where host and port cannot be read, all before the
     last `@` goes, since the password may hold the very character that made them unreadable.
     """
+    if _PLAIN.fullmatch(uri):
+        return uri
     user = r"[^/?#]*@"
     try:
         urlsplit(uri).port  # noqa: B018 (it raises)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 from dlm.model.download import Download, DownloadId, DownloadSpec, new_id
 from dlm.model.error import Conflict, DlmError, IllegalTransition
-from dlm.model.event import DownloadAdded
+from dlm.model.event import DownloadAdded, PhaseChanged
 from dlm.model.phase import CLAIMED_PHASES, Cause, Intent, Phase
 from dlm.model.rank import Lane
 from dlm.policy.naming import check_output
@@ -35,31 +36,53 @@ def check(spec: DownloadSpec, sources: Sources) -> DownloadSpec:
 async def enlist(means: Means, specs: Sequence[DownloadSpec]) -> list[Outcome]:
     """The downloads of these specs, in order: claimed for this process, or complete already, or with the fault that keeps
     them from it, such as another process that is quicker."""
-    outcomes = [await _known(means, spec) for spec in specs]
+    outcomes = await _all_known(means, specs)
     fresh = [spec for spec, outcome in zip(specs, outcomes, strict=True) if outcome is None]
     added = iter(await _added(means, fresh))
-    return await _claimed(means, [outcome or Outcome(next(added)) for outcome in outcomes])
+    return await _claimed(means, [outcome or next(added) for outcome in outcomes])
 
 
-async def _added(means: Means, specs: Sequence[DownloadSpec]) -> list[Download]:
-    """New downloads in one transaction. Of processes that ask for the same at this moment, the first has added it."""
+async def _added(means: Means, specs: Sequence[DownloadSpec]) -> list[Outcome]:
+    """New downloads, claimed, in one transaction. Of processes that ask for the same at this moment, the first adds it."""
     now = means.clock.wall()
     new = [Download(id=new_id(), spec=spec, added=now, ready=now, lane=Lane.INTERACTIVE) for spec in specs]
     streaming = [each for each in new if each.spec.streams_out]
-    await means.repository.add(streaming)
-    others = iter(await means.repository.add([each for each in new if not each.spec.streams_out], unless_known=True))
-    settled = [each if each.spec.streams_out else next(others) for each in new]
-    means.publish(*(DownloadAdded(mine) for mine, there in zip(new, settled, strict=True) if mine.id == there.id))
-    return settled
+    lasting = [each for each in new if not each.spec.streams_out]
+    if streaming:
+        await means.repository.add(streaming)
+        means.publish(*map(DownloadAdded, streaming))
+    answers = await means.repository.add_claimed(lasting, means.owner, now, LEASE) if lasting else []
+    settled = {each.id: each for each in streaming}
+    for mine, (there, transition) in zip(lasting, answers, strict=True):
+        settled[mine.id] = there
+        if transition is not None:
+            means.publish(DownloadAdded(mine), PhaseChanged(there, transition))
+    return [Outcome(settled[each.id]) for each in new]
 
 
-async def _known(means: Means, spec: DownloadSpec) -> Outcome | None:
-    """What an earlier run has left of this spec, ready to be claimed."""
-    if spec.streams_out:
-        return None
-    same = await means.repository.same(spec.uris[0], spec.directory, spec.output)
-    # The oldest: another process that asks for the same at this moment finds that one as well.
-    known = next((each for each in reversed(same) if each.spec.range == spec.range), None)
+async def _all_known(means: Means, specs: Sequence[DownloadSpec]) -> list[Outcome | None]:
+    """For each what an earlier run has left of it, ready to be claimed. Two specs of one download take turns at it."""
+    lasting = [spec for spec in specs if not spec.streams_out]
+    found = iter(await means.repository.same(lasting) if lasting else ())
+    known = [None if spec.streams_out else _oldest(next(found), spec) for spec in specs]
+    first: dict[DownloadId, int] = {}
+    for number, each in enumerate(known):
+        if each is not None:
+            first.setdefault(each.id, number)
+    taken = await asyncio.gather(*(_taken_up(means, known[number], specs[number]) for number in first.values()))
+    outcomes = dict(zip(first.values(), taken, strict=True))
+    for number, each in enumerate(known):
+        if each is not None and number not in outcomes:
+            outcomes[number] = await _taken_up(means, await means.repository.get(each.id), specs[number])
+    return [outcomes.get(number) for number in range(len(specs))]
+
+
+def _oldest(same: Sequence[Download], spec: DownloadSpec) -> Download | None:
+    """Of these, newest first, what is to be gone on with. Another process that asks for the same finds that one as well."""
+    return next((each for each in reversed(same) if each.spec.range == spec.range), None)
+
+
+async def _taken_up(means: Means, known: Download | None, spec: DownloadSpec) -> Outcome | None:
     if known is None:
         return None
     if known.phase is Phase.COMPLETED and not spec.overwrite and _stands(means, known, spec):
@@ -93,10 +116,12 @@ async def _requeue(means: Means, download: Download, spec: DownloadSpec) -> Down
 
 
 async def _claimed(means: Means, outcomes: list[Outcome]) -> list[Outcome]:
-    wanted = [each.download.id for each in outcomes if not each.already and each.download.fault is None]
-    gained: dict[DownloadId, Download] = {}
-    for move in await means.repository.claim(wanted, means.owner, means.clock.wall(), LEASE):
-        gained[move[0].id] = means.publish_move(move)
+    """With all of them claimed that are wanted and are not held by this process yet."""
+    wanted = {each.download.id for each in outcomes if _is_free(means, each)}
+    if not wanted:
+        return outcomes
+    moves = await means.repository.claim(list(wanted), means.owner, means.clock.wall(), LEASE)
+    gained = {move[0].id: means.publish_move(move) for move in moves}
     return [
         Outcome(gained[each.download.id])
         if each.download.id in gained
@@ -105,6 +130,11 @@ async def _claimed(means: Means, outcomes: list[Outcome]) -> list[Outcome]:
         else each
         for each in outcomes
     ]
+
+
+def _is_free(means: Means, outcome: Outcome) -> bool:
+    download = outcome.download
+    return not outcome.already and download.fault is None and download.owner != means.owner
 
 
 async def _outrun(means: Means, download: Download, error: DlmError | None) -> Outcome:

@@ -27,7 +27,7 @@ async def fetch(means: Means, keepers: set[Keeper], specs: Sequence[DownloadSpec
     keeping: asyncio.Future[None] | None = None
     try:
         outcomes = await enlist(means, specs)
-        await keeper.look()
+        await keeper.tell([outcome.download for outcome in outcomes])
         keeping = asyncio.ensure_future(keeper.keep())
         wanted = {each.download.id: each.download for each in outcomes if not each.already and each.download.fault is None}
         places = Places(means, carrier, list(wanted.values()), jobs)

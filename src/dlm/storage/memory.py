@@ -60,6 +60,15 @@ class MemoryRepository:
             self._records.insert(download)
         return there
 
+    async def add_claimed(
+        self, downloads: Sequence[Download], owner: str, now: float, lease: float
+    ) -> list[tuple[Download, Transition | None]]:
+        there = await self.add(downloads, unless_known=True)
+        added = [mine.id for mine, each in zip(downloads, there, strict=True) if each is mine]
+        moves = {download.id: (download, transition) for download, transition in await self.claim(added, owner, now, lease)}
+        answers = zip(downloads, there, strict=True)
+        return [moves[each.id] if each is mine else (self._records.get(each.id), None) for mine, each in answers]
+
     async def get(self, id: DownloadId) -> Download:
         return self._records.get(id)
 
@@ -72,12 +81,8 @@ class MemoryRepository:
             newest = newest[newest.index(self._records.get(query.before)) + 1 :]
         return [each for each in newest if _matches(query, each)][: max(query.limit, 0)]
 
-    async def same(self, uri: str, directory: str, output: str | None) -> list[Download]:
-        return [
-            download
-            for download in self._newest()
-            if (download.spec.uris[0], download.spec.directory, download.spec.output) == (uri, directory, output)
-        ]
+    async def same(self, specs: Sequence[DownloadSpec]) -> list[list[Download]]:
+        return [[each for each in self._newest() if _target(each.spec) == _target(spec)] for spec in specs]
 
     async def claim(self, ids: Sequence[DownloadId], owner: str, now: float, lease: float) -> list[Move]:
         gained: list[Move] = []
@@ -178,6 +183,10 @@ class MemoryRepository:
 
 def _address(download: Download) -> tuple[str, str]:
     return download.spec.uris[0], download.spec.directory
+
+
+def _target(spec: DownloadSpec) -> tuple[str, str, str | None]:
+    return spec.uris[0], spec.directory, spec.output
 
 
 def _matches(query: DownloadQuery, download: Download) -> bool:

@@ -64,15 +64,26 @@ class SqliteRepository:
         return (await SqliteState.open(path, wall=wall)).repository
 
     async def add(self, downloads: Sequence[Download], *, unless_known: bool = False) -> list[Download]:
-        def prepare() -> list[rows.Row]:
-            return [rows.download_columns(download) for download in downloads]
-
-        # Before the lock is taken, for which others wait 5 s at most; and aside where it would hold up the event loop.
-        columns = prepare() if len(downloads) < _MANY else await asyncio.to_thread(prepare)
+        columns = await _columns(downloads)
 
         def work(statements: Statements) -> list[Download]:
             both = zip(downloads, columns, strict=True)
             return [_add(statements, download, row, unless_known=unless_known) for download, row in both]
+
+        return await self._thread.write(work)
+
+    async def add_claimed(
+        self, downloads: Sequence[Download], owner: str, now: float, lease: float
+    ) -> list[tuple[Download, Transition | None]]:
+        moves = [changes.claimed(download, owner, now, lease)[-1] for download in downloads]
+        columns = await _columns([held for held, _ in moves])
+
+        def work(statements: Statements) -> list[tuple[Download, Transition | None]]:
+            answers: list[tuple[Download, Transition | None]] = []
+            for (held, transition), row in zip(moves, columns, strict=True):
+                there = _add(statements, held, row, unless_known=True)
+                answers.append((there, access.append(statements, transition) if there is held else None))
+            return answers
 
         return await self._thread.write(work)
 
@@ -85,8 +96,8 @@ class SqliteRepository:
     async def find(self, query: DownloadQuery) -> list[Download]:
         return await self._thread.read(lambda statements: _find(statements, query))
 
-    async def same(self, uri: str, directory: str, output: str | None) -> list[Download]:
-        return await self._thread.read(lambda statements: _same(statements, uri, directory, output))
+    async def same(self, specs: Sequence[DownloadSpec]) -> list[list[Download]]:
+        return await self._thread.read(lambda statements: [_same(statements, spec) for spec in specs])
 
     async def claim(self, ids: Sequence[DownloadId], owner: str, now: float, lease: float) -> list[Move]:
         def work(statements: Statements) -> list[Move]:
@@ -197,6 +208,16 @@ class SqliteRepository:
         await self._thread.close()
 
 
+async def _columns(downloads: Sequence[Download]) -> list[rows.Row]:
+    """Their rows, made before the lock is taken, for which others wait 5 s at most."""
+
+    def prepare() -> list[rows.Row]:
+        return [rows.download_columns(download) for download in downloads]
+
+    # Aside where it would hold up the event loop.
+    return prepare() if len(downloads) < _MANY else await asyncio.to_thread(prepare)
+
+
 def _add(statements: Statements, download: Download, row: rows.Row, *, unless_known: bool) -> Download:
     if unless_known:
         known = statements.all("same_downloads", uri=row["uri"], directory=row["directory"], output=row["output"])
@@ -210,8 +231,9 @@ def _add(statements: Statements, download: Download, row: rows.Row, *, unless_kn
     return download
 
 
-def _same(statements: Statements, uri: str, directory: str, output: str | None) -> list[Download]:
-    wanted = {"uri": encode_text(uri), "directory": encode_text(directory), "output": encode_text(output)}
+def _same(statements: Statements, spec: DownloadSpec) -> list[Download]:
+    texts = {"uri": spec.uris[0], "directory": spec.directory, "output": spec.output}
+    wanted = {name: encode_text(text) for name, text in texts.items()}
     return [rows.download_of(row) for row in statements.all("same_downloads", **wanted)]
 
 

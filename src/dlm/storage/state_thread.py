@@ -76,7 +76,7 @@ class StateThread:
         self._waiting: deque[_Command] = deque()
         self._database: Database
         self._closed = False
-        self._last_courtesy = 0.0
+        self._last_courtesy = time.monotonic()
 
     async def open(self, path: str) -> None:
         """Open the database at `path`, made if there is none. Raises as `open_database` does."""
