@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -21,6 +22,9 @@ def _open(settings: Settings) -> AbstractAsyncContextManager[Downloads]:
     # Imported here, because `dlm --version` needs neither libcurl nor SQLite.
     from dlm.app import open_downloads
 
+    # What has been loaded stays until the end: no collection need look at it.
+    gc.freeze()
+    gc.enable()
     return open_downloads(settings)
 
 
@@ -49,6 +53,7 @@ def _leave(code: int) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    gc.disable()  # there is no garbage among what is being loaded
     _hide_openssl()
     # A Ctrl-C among the imports ends the process at once: nothing has begun that would want a clean end.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

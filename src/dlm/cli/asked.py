@@ -12,13 +12,12 @@ import click
 from dlm.cli.options import settings_options
 from dlm.cli.process_title import conceal
 from dlm.cli.specs import Request, build
-from dlm.intake.aria2 import read_entries
-from dlm.intake.entry import Entry
 from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
 from dlm.model.settings import SCHEMA, Settings, Unit
 
 if TYPE_CHECKING:
+    from dlm.intake.entry import Entry
     from dlm.model.download import DownloadSpec
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -99,6 +98,8 @@ def _secrets(urls: Sequence[str], flags: dict[str, Any]) -> list[str]:
 
 
 def _entries(source: str) -> tuple[Entry, ...]:
+    from dlm.intake.aria2 import read_entries
+
     try:
         if source == "-":
             content = sys.stdin.buffer.read()

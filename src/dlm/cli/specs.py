@@ -12,16 +12,17 @@ import os.path
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dlm.intake.entry import Entry
-from dlm.intake.options import fields_of
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
 from dlm.model.resource import Digest
 from dlm.model.settings import SCHEMA, Scope, Settings
 from dlm.model.units import parse_range
 from dlm.model.value import dataclass
+
+if TYPE_CHECKING:
+    from dlm.intake.entry import Entry
 
 _OURS = {
     "range": "write --range A-B instead",
@@ -99,6 +100,8 @@ def _common(request: Request, settings: Settings) -> dict[str, Any]:
 
 
 def _entry_spec(common: dict[str, Any], entry: Entry, request: Request) -> DownloadSpec:
+    from dlm.intake.options import fields_of
+
     own = fields_of(entry, request.source)
     where = f"{request.source}:{entry.line}"
     own["headers"] = common["headers"] + read_headers(own.get("headers", ()), where)
