@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCES = Path(__file__).resolve().parent.parent.parent / "src"
+from tests.conftest import SOURCES
+from tests.hostile import HostileServer
 
 
 def imported(statement: str) -> set[str]:
@@ -41,3 +42,47 @@ def test_a_foreground_run_needs_no_rich() -> None:
     """What draws the bar and writes the JSON loads neither rich nor a database nor a transfer library."""
     loaded = imported("import dlm.cli.fetching, dlm.cli.working, dlm.cli.foreground, dlm.cli.terminal, dlm.cli.json_lines")
     assert not loaded & {"rich", "tomllib", "sqlite3", "pycurl", "platformdirs"}
+
+
+NEEDLESS = {
+    *("rich", "tomllib", "platformdirs", "ssl", "_ssl", "hashlib", "statistics", "fractions", "decimal", "email", "http"),
+    *(
+        "importlib.metadata",
+        "urllib.request",
+        "xml",
+        "opentelemetry",
+        "multiprocessing",
+        "certifi",
+        "dlm.workers",
+        "dlm.observing",
+    ),
+    *("dlm.intake", "dlm.service.scheduler", "dlm.policy.admission", "dlm.policy.windows", "dlm.storage.memory"),
+}
+MOST_MODULES = 350
+"""In a whole `dlm get`, of which half are dlm's. Each costs 0.2 ms and more: what adds to them must be needed for every file."""
+
+
+def test_a_whole_get_loads_what_it_needs(hostile: HostileServer, tmp_path: Path) -> None:
+    """From the command line to the published file, nothing is loaded that only other verbs, options or addresses need."""
+    code = """
+import atexit, sys
+atexit.register(lambda: print(*sorted(sys.modules), sep="\\n"))
+sys.argv = ["dlm", *sys.argv[1:]]
+from dlm.__main__ import main
+main()
+"""
+    command = [sys.executable, "-c", code, "get", "-q", "-o", "file", hostile.url("/file.bin")]
+    environ = {**os.environ, "PYTHONPATH": str(SOURCES)}
+    result = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert (tmp_path / "file").exists()
+    assert not loaded & NEEDLESS
+    assert len(loaded) <= MOST_MODULES
+
+
+def test_openssl_is_there_for_whoever_asks() -> None:
+    """That asyncio is loaded without it hides it from nobody afterwards, and changes nothing where it was loaded before."""
+    hidden = "from dlm.__main__ import _hide_openssl, _show_openssl; _hide_openssl(); import asyncio; _show_openssl()"
+    assert "ssl" not in imported(hidden)
+    assert "ssl" in imported(f"{hidden}; import ssl; assert ssl.create_default_context()")
+    assert "ssl" in imported(f"import ssl, sys; {hidden}; assert sys.modules['ssl'] is ssl")
