@@ -59,7 +59,7 @@ NEEDLESS = {
     *("dlm.intake", "dlm.service.scheduler", "dlm.policy.admission", "dlm.policy.windows", "dlm.storage.memory"),
 }
 MOST_MODULES = 350
-"""In a whole `dlm get`, of which half are dlm's. Each costs 0.2 ms and more: what adds to them must be needed for every file."""
+"""In a whole `dlm get`, of which half are dlm's. Each costs 0.2 ms and more: more must be needed for every file."""
 
 
 def test_a_whole_get_loads_what_it_needs(hostile: HostileServer, tmp_path: Path) -> None:
