@@ -18,6 +18,7 @@ from dlm.ports import Downloads
 
 _BEAT = 0.1  # seconds between two drawings
 _DRAIN = 1.0  # seconds for the last events to come
+_BATCH = 64  # events taken in one after the other: those of a long list must not keep its first request waiting
 
 OpenDownloads: TypeAlias = Callable[[Settings], AbstractAsyncContextManager[Downloads]]
 
@@ -104,7 +105,11 @@ async def _attended(downloads: Downloads, run: Run, stages: TwoStage) -> int:
 
 
 async def _watch(downloads: Downloads, events: AsyncIterator[Event], run: Run) -> None:
+    taken = 0
     async for event in events:
+        taken += 1
+        if taken % _BATCH == 0:
+            await asyncio.sleep(0)
         now = monotonic()
         run.board.apply(event, now)
         run.face.show(event, now)
