@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, tzinfo
 from dlm.model.error import InvalidRequest
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_SPAN = re.compile(r"\+((?:\d{1,6}[smhd])+)")
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_SPAN = r"\+((?:\d{1,6}[smhd])+)"
+_CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2}))?"
 _HINT = "write 22:30, 2026-12-01 08:00 or +2h"
 
 
@@ -20,10 +20,10 @@ def parse_when(text: str, now: float, zone: tzinfo | None = None) -> float:
     What names no zone is meant in `zone`, that of this machine when it is `None`. Raises `InvalidRequest`, also for the past.
     """
     words = text.strip()
-    if span := _SPAN.fullmatch(words.lower().replace(" ", "")):
+    if span := re.fullmatch(_SPAN, words.lower().replace(" ", "")):
         return now + sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", span[1]))
     try:
-        if clock := _CLOCK.fullmatch(words):
+        if clock := re.fullmatch(_CLOCK, words):
             return _next(int(clock[1]), int(clock[2]), int(clock[3] or 0), now, zone)
         moment = datetime.fromisoformat(words)
         seconds = (moment if moment.tzinfo is not None or zone is None else moment.replace(tzinfo=zone)).timestamp()

@@ -10,11 +10,11 @@ from dlm.model.error import InvalidRequest
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Controls, and halves of characters: Python's sign for bytes on the command line that are not UTF-8."""
-_SECRET = re.compile(
-    r"signature|(?<![a-z])sig|token|secret|passw|pwd|credential|(?:api|access)[-_]?key|auth|key-pair-id|\A(?:key|pass|jwt)\Z",
-    re.IGNORECASE,
+_TELLING = (
+    r"(?i)signature|(?<![a-z])sig|token|secret|passw|pwd|credential|(?:api|access)[-_]?key|auth|key-pair-id"
+    r"|\A(?:key|pass|jwt)\Z"
 )
-"""Names of query parameters whose values are not shown. Rather too many than too few."""
+"""Names of query parameters whose values are not shown. Rather too many than too few. Compiled when one is seen."""
 _PLAIN = re.compile(r"[A-Za-z]+://[A-Za-z0-9.-]+(?::(?:\d{1,4}|[1-5]\d{4}))?(?:/[^?#@]*)?", re.ASCII)
 """Addresses in which no secret can be, as nearly all are."""
 _KEPT = 4096
@@ -94,4 +94,4 @@ def without_credentials(uri: str) -> str:
 
 def _shown_parameter(text: str) -> str:
     name, equals, value = text.partition("=")
-    return f"{name}=***" if equals and value and _SECRET.search(unquote(name)) else text
+    return f"{name}=***" if equals and value and re.search(_TELLING, unquote(name)) else text

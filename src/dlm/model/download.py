@@ -20,7 +20,7 @@ DownloadId = NewType("DownloadId", str)
 """16 hexadecimal digits; users may give any unique prefix."""
 
 _UNNAMEABLE = re.compile(r"[\x00\ud800-\udfff]")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 
 def new_id() -> DownloadId:
@@ -80,7 +80,7 @@ class DownloadSpec:
         for uri in self.uris:
             check_uri(uri)
         for name, value in self.headers:
-            if not _TOKEN.fullmatch(name):
+            if not re.fullmatch(_FIELD_NAME, name):
                 raise InvalidRequest(f"'{visible(name)}' is not a header name: write -H 'Name: value'")
             refuse_control(value, f"the header {name}")
         for label in ("user_agent", "referer", "user", "bearer", "proxy"):

@@ -8,12 +8,12 @@ from dlm.model.error import InvalidRequest
 from dlm.model.span import Span
 
 _FACTORS: dict[str, int] = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)(i?b?)(?:/s|ps)?\s*", re.IGNORECASE)
+_SIZE = r"(?i)\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)(i?b?)(?:/s|ps)?\s*"
 
 
 def parse_size(text: str) -> int:
     """Bytes in `500K`, `5M`, `1.5GiB` or `1048576`. Units count in 1024, as aria2, curl and wget have it."""
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text)
     if match is None:
         raise InvalidRequest(f"'{text}' is not a size: write a number with K, M, G or T, such as 500K or 1.5GiB")
     whole, _, fraction = match[1].partition(".")

@@ -23,9 +23,9 @@ FREE_HEADERS = frozenset({"accept", "accept-language", "user-agent", "range", "i
 """User headers that tell a stranger nothing; all others stay with the first origin."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_TO_ESCAPE = re.compile(rb'[\x20"<>\\`\x80-\xff]')
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_CONTROL = r"[\x00-\x1f\x7f]"
+_TO_ESCAPE = rb'[\x20"<>\\`\x80-\xff]'
+_HOST = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
 
 
 class Origin(NamedTuple):
@@ -86,7 +86,7 @@ def _resolved(current: str, location: str) -> str:
     written = location.strip(" \t")
     if not written:
         raise _refusal(current, "redirects without saying where to")
-    if _CONTROL.search(written):
+    if re.search(_CONTROL, written):
         raise _refusal(current, "redirects to an address with a control character in it")
     base = urlsplit(current)
     try:
@@ -97,7 +97,7 @@ def _resolved(current: str, location: str) -> str:
     if target.scheme not in _DEFAULT_PORTS:
         raise _refusal(current, f"redirects to a {target.scheme}: address; only http and https are followed")
     host = target.netloc.rpartition("@")[2]
-    named = _HOST.fullmatch(re.sub(r":\d*\Z", "", host))
+    named = re.fullmatch(_HOST, re.sub(r":\d*\Z", "", host))
     if port == 0 or (not named and host != base.netloc.rpartition("@")[2]):
         raise _refusal(current, "redirects to an address whose host or port cannot be asked")
     return _bare(target)
@@ -109,7 +109,7 @@ def _escaped(location: str) -> str:
         raw = location.encode("latin-1")
     except UnicodeEncodeError:
         raw = location.encode("utf-8", "surrogateescape")
-    return _TO_ESCAPE.sub(lambda match: b"%%%02X" % match[0][0], raw).decode("ascii")
+    return re.sub(_TO_ESCAPE, lambda match: b"%%%02X" % match[0][0], raw).decode("ascii")
 
 
 def _bare(parts: SplitResult) -> str:
