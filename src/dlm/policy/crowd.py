@@ -14,7 +14,7 @@ Pure: time is an argument. A *round* is as many files of one host as may be unde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dlm.model.value import dataclass
 
 SMALL = 256 * 1024
 """Bytes up to which a file is small. Sixty-four of them at once are as much as one large download may hold back."""
