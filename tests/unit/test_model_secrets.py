@@ -38,6 +38,7 @@ CANARY = "S3CR3T-CANARY"
         ("user:pw@proxy:3128", "proxy:3128"),
         ("socks5h://user:pw@proxy:1080", "socks5h://proxy:1080"),
         ("https://h/x?token=", "https://h/x?token="),
+        ("https://h/x#token=a", "https://h/x"),
         ("https://h/x?token=a&b=c;sig=d", "https://h/x?token=***&b=c;sig=***"),
     ],
 )
