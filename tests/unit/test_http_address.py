@@ -10,6 +10,8 @@ from dlm.model.address import check_uri
 from dlm.model.error import InvalidRequest
 from dlm.protocols.http.address import split_credentials
 
+TEXT = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#?"), max_size=20)
+
 
 @pytest.mark.parametrize(
     ("uri", "address", "credentials"),
@@ -66,3 +68,10 @@ def test_what_was_checked_is_asked_in_printable_ascii(path: str, query: str) -> 
         return
     address, _ = split_credentials(uri)
     assert all("!" <= char <= "~" for char in address)
+
+
+@given(st.sampled_from(["http", "https"]), st.from_regex(r"[a-zA-Z0-9.-]{1,20}(:[0-9]{1,5})?", fullmatch=True), TEXT, TEXT)
+def test_what_is_plain_is_asked_as_it_is_written(scheme: str, host: str, path: str, query: str) -> None:
+    """The short way for plain addresses leads where the long way leads."""
+    uri = f"{scheme}://{host}/{path}" + (f"?{query}" if query else "")
+    assert split_credentials(uri) == split_credentials(f"{uri}#") == (uri, None)

@@ -10,6 +10,8 @@ from dlm.model.error import InvalidRequest
 
 _AMBIGUOUS = re.compile("[\u00df\u03c2\u200c\u200d]", re.IGNORECASE)
 """Sharp s, final sigma and joiners: the two standards of international names lead to different hosts (UTS 46, section 6)."""
+_PLAIN = re.compile(r"https?://[a-zA-Z0-9.:-]+/[!\"$->@-~]*(?:\?[!\"$-~]+)?")
+"""An address that goes on the wire as it is written, as nearly all do."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -20,6 +22,8 @@ def split_credentials(uri: str) -> tuple[str, str | None]:
     The address has no user information and no fragment. Raises `InvalidRequest` for a host name that has no
     ASCII form, and for control characters hidden in the user information.
     """
+    if _PLAIN.fullmatch(uri):
+        return uri, None
     parts = urlsplit(uri)
     user, at, host = parts.netloc.rpartition("@")
     credentials = None

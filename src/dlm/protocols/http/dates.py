@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 LONGEST_WAIT = 3600.0
 """Seconds that a server may ask to wait. It may be asked again after them."""
@@ -18,6 +19,7 @@ _ASCTIME = re.compile(
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
+@lru_cache(maxsize=256)
 def http_date(value: str | None) -> float | None:
     """Seconds since the epoch, from any of the three forms of HTTP; `None` for none and for no date. Never raises.
 

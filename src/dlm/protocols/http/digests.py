@@ -12,6 +12,7 @@ from dlm.model.resource import ALGORITHMS, Digest
 from dlm.protocols.http.fields import Fields
 
 _MODERN = {"sha-256": "sha-256", "sha-512": "sha-512", "md5": "md5", "sha": "sha-1"}
+_STATING = frozenset({"repr-digest", "content-digest", "digest", "content-md5", "x-goog-hash"})
 _OLD = {**_MODERN, "sha-1": "sha-1", "sha-224": "sha-224", "sha-384": "sha-384"}
 
 
@@ -21,7 +22,7 @@ def stated_digests(fields: Fields, status: int, encoded: bool) -> tuple[Digest, 
     `encoded` says that the bytes come through a content coding: then no digest covers the file. A 206 states by
     `Content-Digest` and `Content-MD5` only its own piece, so there they do not count.
     """
-    if encoded or status not in {200, 206}:
+    if encoded or status not in {200, 206} or fields.lacks(_STATING):
         return ()
     found: dict[str, Digest] = {}
     for digest in _stated(fields, whole=status == 200):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from functools import lru_cache
 
 from dlm.model.error import ProtocolViolation
 
@@ -33,31 +34,38 @@ class Fields:
         A folded line (RFC 9112, section 5.2) continues the value before it. A space before the colon makes a line no
         field, as libcurl has it. Raises `ProtocolViolation` beyond `LARGEST_HEAD` bytes.
         """
-        pairs: list[tuple[str, str]] = []
+        fields = cls()
         size = 0
-        foldable = False
+        latest: list[str] | None = None
         for line in lines:
             size += len(line)
             if size > LARGEST_HEAD:
                 raise ProtocolViolation(f"the server sent more than {LARGEST_HEAD // 1024} KiB of header fields")
             text = line.decode("latin-1").rstrip("\r\n")
             if text[:1] in {" ", "\t"}:
-                if foldable:
-                    pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]} {_clean(text)}".strip())
+                if latest is not None:
+                    latest[-1] = f"{latest[-1]} {_clean(text)}".strip()
                 continue
-            name, colon, value = text.partition(":")
-            foldable = bool(colon and _NAME.fullmatch(name))
-            if foldable:
-                pairs.append((name, _clean(value)))
-        return cls(pairs)
+            written, colon, value = text.partition(":")
+            name = _field_name(written) if colon else None
+            latest = None
+            if name is not None:
+                latest = fields._values.setdefault(name, [])
+                latest.append(_clean(value))
+        return fields
 
     def get(self, name: str) -> str | None:
         """The first value of this field, `None` when the reply has none."""
-        return next(iter(self._values.get(name.lower(), ())), None)
+        values = self._values.get(name.lower())
+        return values[0] if values else None
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of this field, in the order they came."""
         return tuple(self._values.get(name.lower(), ()))
+
+    def lacks(self, names: Set[str]) -> bool:
+        """Whether the reply has none of these fields. The names are in lower case."""
+        return self._values.keys().isdisjoint(names)
 
 
 def parse_status(line: str) -> tuple[str, int]:
@@ -75,7 +83,10 @@ def content_length(fields: Fields) -> int | None:
     """
     if fields.all("transfer-encoding"):
         return None
-    stated = [length.strip(" \t") for value in fields.all("content-length") for length in value.split(",")]
+    values = fields.all("content-length")
+    if len(values) == 1 and _LENGTH.fullmatch(values[0]):
+        return int(values[0])
+    stated = [length.strip(" \t") for value in values for length in value.split(",")]
     if not all(_LENGTH.fullmatch(length) for length in stated):
         raise ProtocolViolation("the server sent a Content-Length that is no length")
     lengths = {int(length) for length in stated}
@@ -84,5 +95,12 @@ def content_length(fields: Fields) -> int | None:
     return lengths.pop() if lengths else None
 
 
+@lru_cache(maxsize=1024)
+def _field_name(written: str) -> str | None:
+    """The name in lower case, `None` for what is none. The same few come with every reply."""
+    return written.lower() if _NAME.fullmatch(written) else None
+
+
 def _clean(value: str) -> str:
-    return _CONTROL.sub(" ", value).strip(" \t")
+    # The test is quick, and hardly any value fails it; what it takes for odd beyond the controls does no harm.
+    return (value if value.isprintable() else _CONTROL.sub(" ", value)).strip(" \t")

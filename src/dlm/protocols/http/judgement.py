@@ -72,8 +72,8 @@ def refusal(status: int, fields: Fields, uri: str, now: float) -> TransferError:
 
 def is_encoded(fields: Fields) -> bool:
     """Whether the body comes through a content coding."""
-    codings = {coding.strip().lower() for value in fields.all("content-encoding") for coding in value.split(",")}
-    return bool(codings - {"", "identity"})
+    values = fields.all("content-encoding")
+    return any(coding.strip().lower() not in {"", "identity"} for value in values for coding in value.split(","))
 
 
 def validator_of(fields: Fields) -> Validator:
@@ -82,11 +82,14 @@ def validator_of(fields: Fields) -> Validator:
     return Validator(fields.get("etag") or None, modified, strong_date(modified, fields.get("date")))
 
 
-def judge_opening(status: int, fields: Fields, mirror: Mirror, asked: Span | None, *, decoded: bool, now: float) -> Resource:
+def judge_opening(
+    status: int, fields: Fields, mirror: Mirror, asked: Span | None, *, decoded: bool, now: float, version: str | None = None
+) -> Resource:
     """The Resource that the first reply shows. `asked` is the span that the user wants of it, `None` for the whole.
 
-    `decoded` says that a content coding is being undone. Raises the `TransferError` that the reply amounts to:
-    `RangeIgnored` when it makes no sense of the range from the first byte on, and a request without one might help.
+    `decoded` says that a content coding is being undone, `version` by which HTTP it came. Raises the `TransferError`
+    that the reply amounts to: `RangeIgnored` when it makes no sense of the range from the first byte on, and a request
+    without one might help.
     """
     uri = without_credentials(mirror.uri)
     if status == 416:
@@ -115,7 +118,7 @@ def judge_opening(status: int, fields: Fields, mirror: Mirror, asked: Span | Non
         modified=http_date(fields.get("last-modified")),
     )
     media_type = (fields.get("content-type") or "").partition(";")[0].strip().lower() or None
-    return Resource((mirror,), (part,), validator_of(fields), ranged and not encoded, encoded, media_type)
+    return Resource((mirror,), (part,), validator_of(fields), ranged and not encoded, encoded, media_type, version)
 
 
 def _suggested_name(fields: Fields) -> str | None:
