@@ -28,17 +28,18 @@ class CookieJars:
         if jar is None:
             jar = self._jars[key] = pycurl.CurlShare()
             jar.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_COOKIE)
-            self._fill(jar, spec.cookies)
+            if spec.cookies is not None:
+                self._fill(jar, spec.cookies)
             if len(self._jars) > MOST:
                 self._jars.popitem(last=False)
         self._jars.move_to_end(key)
         return jar
 
     @staticmethod
-    def _fill(jar: pycurl.CurlShare, path: str | None) -> None:
-        """Turn the cookie engine on, and read the Netscape file once: reading it again would undo what servers set."""
+    def _fill(jar: pycurl.CurlShare, path: str) -> None:
+        """Read the Netscape file once: reading it again would undo what servers set."""
         curl = pycurl.Curl()
         curl.setopt(pycurl.SHARE, jar)
-        curl.setopt(pycurl.COOKIEFILE, (path or "").encode())
+        curl.setopt(pycurl.COOKIEFILE, path.encode())
         curl.setopt(pycurl.COOKIELIST, "RELOAD")
         curl.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import pycurl
 
@@ -36,10 +38,38 @@ class Ask:
     version: int = pycurl.CURL_HTTP_VERSION_1_1
 
 
+class Traits(NamedTuple):
+    """What many requests have in common: whatever of a spec becomes options and is no header line, and how it is asked."""
+
+    timeout: float
+    user_agent: str | None
+    referer: str | None
+    user: str | None
+    netrc: bool
+    proxy: str | None
+    insecure: bool
+    cacert: str | None
+    cert: str | None
+    key: str | None
+    home: bool
+    decode: bool
+    version: int
+    credentials: str | None
+
+
+_OF_SPEC = attrgetter(*Traits._fields[:10])
+
+
 def rows(ask: Ask, spec: DownloadSpec) -> Iterator[tuple[int, Any]]:
     """The options of one request, in the order in which they are to be set; all text is UTF-8, as terminals give it."""
-    for option, value in _rows(ask, spec):
-        yield option, [line.encode() for line in value] if isinstance(value, list) else encoded(value)
+    uri, credentials = split_credentials(ask.uri)
+    yield pycurl.URL, uri.encode()
+    if ask.range is not None:
+        yield pycurl.RANGE, ask.range.encode()
+    lines = header_lines(ask, spec)
+    if lines:
+        yield pycurl.HTTPHEADER, [line.encode() for line in lines]
+    yield from _common(Traits._make((*_OF_SPEC(spec), ask.home, ask.decode, ask.version, credentials)))
 
 
 def encoded(value: Any) -> Any:
@@ -47,33 +77,34 @@ def encoded(value: Any) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def _rows(ask: Ask, spec: DownloadSpec) -> Iterator[tuple[int, Any]]:
-    uri, credentials = split_credentials(ask.uri)
-    yield pycurl.URL, uri
+@lru_cache(maxsize=64)
+def _common(traits: Traits) -> tuple[tuple[int, Any], ...]:
+    """Kept, since of many files most differ in nothing but their addresses."""
+    return tuple((option, encoded(value)) for option, value in _rows(traits))
+
+
+def _rows(traits: Traits) -> Iterator[tuple[int, Any]]:
     yield pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
     yield pycurl.FOLLOWLOCATION, 0
     yield pycurl.NOSIGNAL, 1
     yield pycurl.NOPROGRESS, 1
     yield pycurl.BUFFERSIZE, BUFFER
     yield pycurl.TCP_KEEPALIVE, 1
-    yield pycurl.CONNECTTIMEOUT_MS, int(1000 * min(CONNECT_TIMEOUT, spec.timeout))
-    yield pycurl.HTTP_VERSION, ask.version
-    yield pycurl.PIPEWAIT, int(ask.version != pycurl.CURL_HTTP_VERSION_1_1)
+    yield pycurl.CONNECTTIMEOUT_MS, int(1000 * min(CONNECT_TIMEOUT, traits.timeout))
+    yield pycurl.HTTP_VERSION, traits.version
+    yield pycurl.PIPEWAIT, int(traits.version != pycurl.CURL_HTTP_VERSION_1_1)
     yield pycurl.HTTP09_ALLOWED, 0
     # Naming a coding is what makes libcurl undo one that the server uses unasked.
     yield pycurl.ACCEPT_ENCODING, "identity"
-    yield pycurl.HTTP_CONTENT_DECODING, int(ask.decode)
-    if ask.range is not None:
-        yield pycurl.RANGE, ask.range
+    yield pycurl.HTTP_CONTENT_DECODING, int(traits.decode)
     # Each handle must turn its cookie engine on; the cookies themselves are in the download's jar.
     yield pycurl.COOKIEFILE, ""
-    yield pycurl.HTTPHEADER, header_lines(ask, spec)
-    yield pycurl.USERAGENT, spec.user_agent or USER_AGENT
-    if spec.referer is not None and ask.home:
-        yield pycurl.REFERER, spec.referer
-    yield from _identity(ask, spec, credentials)
-    yield from _trust(spec, home=ask.home)
-    yield from _proxy(spec)
+    yield pycurl.USERAGENT, traits.user_agent or USER_AGENT
+    if traits.referer is not None and traits.home:
+        yield pycurl.REFERER, traits.referer
+    yield from _identity(traits)
+    yield from _trust(traits)
+    yield from _proxy(traits)
 
 
 def header_lines(ask: Ask, spec: DownloadSpec) -> list[str]:
@@ -87,33 +118,33 @@ def header_lines(ask: Ask, spec: DownloadSpec) -> list[str]:
     return lines
 
 
-def _identity(ask: Ask, spec: DownloadSpec, credentials: str | None) -> Iterator[tuple[int, Any]]:
-    if not ask.home:
+def _identity(traits: Traits) -> Iterator[tuple[int, Any]]:
+    if not traits.home:
         return
-    user = spec.user or credentials
+    user = traits.user or traits.credentials
     if user is not None:
         yield pycurl.USERPWD, user
         yield pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST
-    elif spec.netrc:
+    elif traits.netrc:
         yield pycurl.NETRC, pycurl.NETRC_OPTIONAL
         yield pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST
 
 
-def _trust(spec: DownloadSpec, *, home: bool) -> Iterator[tuple[int, Any]]:
-    yield pycurl.CAINFO, spec.cacert or ca_bundle()
-    if spec.insecure:
+def _trust(traits: Traits) -> Iterator[tuple[int, Any]]:
+    yield pycurl.CAINFO, traits.cacert or ca_bundle()
+    if traits.insecure:
         yield pycurl.SSL_VERIFYPEER, 0
         yield pycurl.SSL_VERIFYHOST, 0
-    if spec.cert is not None and home:
-        yield pycurl.SSLCERT, spec.cert
-    if spec.key is not None and home:
-        yield pycurl.SSLKEY, spec.key
+    if traits.cert is not None and traits.home:
+        yield pycurl.SSLCERT, traits.cert
+    if traits.key is not None and traits.home:
+        yield pycurl.SSLKEY, traits.key
 
 
-def _proxy(spec: DownloadSpec) -> Iterator[tuple[int, Any]]:
+def _proxy(traits: Traits) -> Iterator[tuple[int, Any]]:
     yield _SUPPRESS_CONNECT_HEADERS, 1
     yield pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST
-    if spec.proxy is not None:
-        yield pycurl.PROXY, spec.proxy
+    if traits.proxy is not None:
+        yield pycurl.PROXY, traits.proxy
         # The user named a proxy for this: NO_PROXY of the environment is about the environment's proxies.
         yield pycurl.NOPROXY, ""

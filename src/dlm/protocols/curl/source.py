@@ -6,24 +6,23 @@ Referer along to strangers.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from functools import lru_cache
 
 import pycurl
 
-from dlm.model.address import without_credentials
 from dlm.model.download import DownloadSpec
-from dlm.model.error import RangeIgnored, Refused, TimedOut
+from dlm.model.error import RangeIgnored, Refused
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.policy.redirect import next_hop, origin
 from dlm.policy.segments import UNBOUNDED
 from dlm.ports import Clock, Outlet
-from dlm.protocols.curl.exchange import Exchange, Reply
+from dlm.protocols.curl.exchange import Exchange
+from dlm.protocols.curl.head import Reply
 from dlm.protocols.curl.jars import CookieJars
 from dlm.protocols.curl.multi import CurlLoop
 from dlm.protocols.curl.options import Ask
@@ -32,7 +31,7 @@ from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, judge_opening,
 
 MULTIPLEX_FROM = 4
 """Downloads of one https origin from which on they share HTTP/2 connections instead of each opening its own."""
-_COMPRESSED = re.compile(r"\.(gz|tgz|bz2|xz|zst|br|svgz|lz4|z)$", re.IGNORECASE)
+_COMPRESSED = re.compile(r"[^/?#]*//[^/?#]*/[^?#]*\.(gz|tgz|bz2|xz|zst|br|svgz|lz4|z)(?:[?#]|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class HttpSource:
 
     async def open(self, uri: str, spec: DownloadSpec) -> HttpOpening:
         """See `ports.Source`. Asks with a range from the start, which shows whether the server knows ranges."""
-        self._openings[origin(uri)] += 1
+        self._openings[_origin(_site(uri))] += 1
         asked = "0-" if spec.range is None else f"{spec.range.start}-{spec.range.stop - 1}"
         version = self._version(uri, spec, bulk=False)
         ask = Ask(uri, home=True, range=asked, decode=self._decodes(uri), version=version)
@@ -93,11 +92,12 @@ class HttpSource:
         try:
             mirror = Mirror(ask.uri, arrival.uri if arrival.uri != ask.uri else None, home=arrival.home)
             status, fields = arrival.reply.status, arrival.reply.fields
-            resource = judge_opening(status, fields, mirror, spec.range, decoded=ask.decode, now=self._clock.wall())
+            now, version = self._clock.wall(), arrival.reply.version
+            resource = judge_opening(status, fields, mirror, spec.range, decoded=ask.decode, now=now, version=version)
         except BaseException:
             arrival.exchange.close()
             raise
-        return HttpOpening(replace(resource, version=arrival.reply.version), arrival)
+        return HttpOpening(resource, arrival)
 
     async def fetch(self, resource: Resource, mirror: Mirror, span: Span, outlet: Outlet, spec: DownloadSpec) -> None:
         """See `ports.Source`. Bulk goes over HTTP/1.1: each connection then has its own window and its own share."""
@@ -137,7 +137,7 @@ class HttpSource:
         """See `ports.Source`."""
         while self._loops:
             _, loop = self._loops.popitem()
-            await loop.close()
+            loop.close()
 
     async def _follow(
         self, spec: DownloadSpec, ask: Ask, judge: Callable[[Reply], None], hops: list[str] | None = None
@@ -147,7 +147,8 @@ class HttpSource:
         while True:
             exchange = Exchange(self._loop_for(ask), ask, spec, self._jars.of(spec), judge)
             try:
-                reply = await self._head(exchange, ask, spec)
+                # The first byte may take longer than the next one.
+                reply = await exchange.head(2 * spec.timeout)
                 if not _leads_on(reply):
                     return Arrival(exchange, reply, ask.uri, ask.home)
                 await exchange.discard()
@@ -165,15 +166,6 @@ class HttpSource:
             hops.append(hop.uri)
             ask = replace(ask, uri=hop.uri, home=ask.home and hop.same_origin)
 
-    async def _head(self, exchange: Exchange, ask: Ask, spec: DownloadSpec) -> Reply:
-        """The head of a reply, within twice the time-out: the first byte may take longer than the next one."""
-        try:
-            async with asyncio.timeout(2 * spec.timeout):
-                return await exchange.head()
-        except TimeoutError as error:
-            shown = without_credentials(ask.uri)
-            raise TimedOut(f"{shown} did not answer within {2 * spec.timeout:g} s", uri=shown) from error
-
     def _loop_for(self, ask: Ask) -> CurlLoop:
         """Connections that can be shared are kept apart: libcurl waits for one of these only where it sees no others."""
         shared = ask.version != pycurl.CURL_HTTP_VERSION_1_1
@@ -184,15 +176,26 @@ class HttpSource:
     def _version(self, uri: str, spec: DownloadSpec, *, bulk: bool) -> int:
         if spec.http3:
             return pycurl.CURL_HTTP_VERSION_3
-        place = origin(uri)
-        if bulk or place.scheme != "https" or self._openings[place] < MULTIPLEX_FROM:
+        if bulk:
+            return pycurl.CURL_HTTP_VERSION_1_1
+        place = _origin(_site(uri))
+        if place.scheme != "https" or self._openings[place] < MULTIPLEX_FROM:
             return pycurl.CURL_HTTP_VERSION_1_1
         return pycurl.CURL_HTTP_VERSION_2TLS
 
     @staticmethod
     def _decodes(uri: str) -> bool:
         """Whether a content coding is to be undone. Of a file that is compressed by its own name it is the file's own."""
-        return _COMPRESSED.search(urlsplit(uri).path) is None
+        return _COMPRESSED.match(uri) is None
+
+
+def _site(uri: str) -> str:
+    """The address up to its path, for what all files of a site have in common."""
+    end = uri.find("/", len("https://"))
+    return uri if end < 0 else uri[:end]
+
+
+_origin = lru_cache(maxsize=1024)(origin)
 
 
 def _leads_on(reply: Reply) -> bool:
