@@ -9,12 +9,13 @@ import pytest
 
 from dlm.model.download import DownloadId, new_id
 from dlm.model.queue import Rates
-from dlm.transfer.gate import LEAST_TURN, TRIGGER, WINDOW, Gate
+from dlm.transfer.gate import LATE_TRIGGER, LEAST_TURN, TRIGGER, WINDOW, Gate
 from dlm.transfer.limits import Limiter
 from tests.fakes import VirtualClock, in_virtual_time
 
 CHUNK = LEAST_TURN
 MB = 1_000_000
+MIB = 1024 * 1024
 
 
 class Bench:
@@ -207,6 +208,35 @@ def test_too_much_that_is_not_durable_shuts_it_until_a_commit() -> None:
         gate.committed(TRIGGER)
         await waiting
         assert gate.sample() == "disk"
+
+    virtual(body)
+
+
+def test_the_next_checkpoint_comes_as_late_as_the_disk_allows() -> None:
+    """Later the less came during the last one, between two bounds, and always so that as much may come again, and half of
+    that beside."""
+
+    async def due(gate: Gate) -> bool:
+        try:
+            async with asyncio.timeout(0):
+                await gate.wait_due(60.0)
+        except TimeoutError:
+            return False
+        return True
+
+    async def body(bench: Bench) -> None:
+        gate = bench.gate()
+        for came in (0, 1 * MIB, 3 * MIB, 5 * MIB, 7 * MIB, 0, 11 * MIB):
+            covered = gate.uncommitted
+            gate.written(came)
+            gate.committed(covered)
+            assert gate.uncommitted == came
+            trigger = min(LATE_TRIGGER, max(TRIGGER, WINDOW - came * 3 // 2))
+            if came < trigger:
+                gate.written(trigger - came - 1)
+                assert not await due(gate)
+                gate.written(1)
+            assert await due(gate)
 
     virtual(body)
 

@@ -18,7 +18,11 @@ from dlm.transfer.limits import Tap
 WINDOW = 12 * 1024 * 1024
 """Together with what sixty-four connections have gathered and not written, this makes the 16 MiB that dlm promises."""
 TRIGGER = 4 * 1024 * 1024
-"""Uncommitted bytes at which a checkpoint begins, so that it is over before the window is full."""
+"""Uncommitted bytes at which a checkpoint begins, at the least, so that it is over before the window is full."""
+LATE_TRIGGER = 9 * 1024 * 1024
+"""The same at the most: where the disk is quick, fewer checkpoints do, and each costs a millisecond of the processor."""
+HEADROOM = 1.5
+"""Times the bytes that came during the last checkpoint, to leave for the next one."""
 LEAST_TURN = 16 * 1024
 """Bytes that may be taken before a debt shuts the gate, so that who gets small chunks has the same share as others."""
 LONGEST_TURN = 64 * 1024
@@ -39,6 +43,7 @@ class Gate:
         self._clock = clock
         self._tap = tap
         self._uncommitted = 0
+        self._trigger = TRIGGER
         self._owing: str | None = None
         self._turn = 0
         self._halted = False
@@ -65,14 +70,15 @@ class Gate:
     def written(self, size: int) -> None:
         """`size` bytes were written to the file."""
         self._uncommitted += size
-        if self._uncommitted >= TRIGGER:
+        if self._uncommitted >= self._trigger:
             self._due.set()
             self._judge()
 
     def committed(self, size: int) -> None:
         """`size` bytes of those written are recorded as durable now."""
         self._uncommitted -= size
-        if self._uncommitted < TRIGGER:
+        self._trigger = min(LATE_TRIGGER, max(TRIGGER, int(WINDOW - HEADROOM * self._uncommitted)))
+        if self._uncommitted < self._trigger:
             self._due.clear()
         self._judge()
 
