@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Protocol
 
 from dlm.ports import Clock
 from dlm.transfer.limits import Tap
@@ -32,6 +33,13 @@ HELD_SHARE = 0.1
 """Of the time between two samples that the gate must have been shut for the transfer to count as held back by us."""
 
 
+class Holder(Protocol):
+    """Has taken bytes that it has not written yet."""
+
+    def settle(self) -> None:
+        """Write them now. Does not raise."""
+
+
 class Gate:
     """Shut or open, for all connections of one download. Belongs to one event loop."""
 
@@ -40,6 +48,8 @@ class Gate:
         """Read for each chunk: while it is true, nothing may be taken."""
         self.limited = tap.bound
         """Read for each chunk: whether what was taken has to be told to `received`."""
+        self.holding: set[Holder] = set()
+        """Who has gathered bytes."""
         self._clock = clock
         self._tap = tap
         self._uncommitted = 0
@@ -130,7 +140,12 @@ class Gate:
         self._judge()
 
     def _rates_changed(self) -> None:
-        """Whoever waits waits by the new rates, whether that is shorter, longer or no longer at all."""
+        """Whoever waits waits by the new rates, whether that is shorter, longer or no longer at all.
+
+        What was gathered is written first: it came by the old rates, and whoever counts would find too much after them.
+        """
+        for holder in tuple(self.holding):
+            holder.settle()
         self.limited = self._tap.bound
         if self._timer is None:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlm.model.error import ResourceChanged
+from dlm.model.error import ResourceChanged, StorageError
 from dlm.policy.segments import Lease
 from dlm.ports import Flow, Sink
 from dlm.transfer.gate import Gate
@@ -21,7 +21,8 @@ BROAD = 16
 class LeaseOutlet:
     """Writes at the lease's position, clips at its end, which a steal may have moved, and never takes a byte past it.
 
-    What it has gathered is not written yet, and the lease's position says so; `flush` writes it. With `overlap`, the
+    What it has gathered is not written yet, and the lease's position says so; `flush` writes it. While it holds any it
+    stands in `Gate.holding`. With `overlap`, the
     first bytes are not written but compared with what lies before the lease; a difference raises `ResourceChanged`. `number` is
     the slot of its connection.
     """
@@ -32,13 +33,17 @@ class LeaseOutlet:
         self._gate = gate
         self._overlap = overlap
         self._capacity = CAPACITY if number < BROAD else NARROW_CAPACITY
-        self._buffer = memoryview(bytearray(self._capacity))
+        self._buffer: memoryview | None = None
         self._held = 0
+        self._failure: StorageError | None = None
 
     def write(self, data: memoryview) -> Flow:
         """See `ports.Outlet`. Hot: called for every 16 KiB."""
         gate = self._gate
         if gate.shut:
+            if self._held:
+                # Nothing more comes for a while, and who counts what is written sees the rate that was kept.
+                self.flush()
             return Flow.PAUSE
         if self._overlap:
             data = self._compare(data)
@@ -52,6 +57,9 @@ class LeaseOutlet:
                 self._write(data)
                 return Flow.MORE
             held = 0
+        if not held:
+            self._begin()
+        assert self._buffer is not None
         self._buffer[held : held + size] = data
         self._held = held + size
         if gate.limited:
@@ -60,13 +68,31 @@ class LeaseOutlet:
 
     def flush(self) -> None:
         """Write what was gathered. What a steal has cut off meanwhile is dropped: somebody else fetches it."""
+        if self._failure is not None:
+            raise self._failure
         size, self._held = min(self._held, self._lease.stop - self._lease.position), 0
-        if size > 0:
+        self._gate.holding.discard(self)
+        if size > 0 and self._buffer is not None:
             self._write(self._buffer[:size])
+
+    def settle(self) -> None:
+        """Write what was gathered, now. It does not raise: what fails is raised by the next call that takes or writes."""
+        try:
+            self.flush()
+        except StorageError as error:
+            self._failure = error
 
     async def wait_ready(self) -> None:
         """See `ports.Outlet`."""
         await self._gate.wait_open()
+
+    def _begin(self) -> None:
+        """Gather from now on. Of a small file nothing is ever gathered, and so long no buffer is made."""
+        if self._failure is not None:
+            raise self._failure
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(self._capacity))
+        self._gate.holding.add(self)
 
     def _finish(self, last: memoryview) -> Flow:
         self.flush()
