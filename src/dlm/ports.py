@@ -74,12 +74,28 @@ class Outlet(Protocol):
         """Return when bytes will be taken again after PAUSE."""
 
 
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """What one had to wait for with a reply. Seconds."""
+
+    trip: float
+    """A round trip to the host."""
+    connecting: float
+    """Until there was a connection, encrypted where it is."""
+    reply: float
+    """From the request to the first byte."""
+
+
 class Opening(Protocol):
     """The first reply of an address: its headers read, its body not yet."""
 
     @property
     def resource(self) -> Resource:
         """What the address turned out to be."""
+
+    @property
+    def delays(self) -> Delays | None:
+        """What it took. `None` where that was not measured, or where the connection had been there before."""
 
     async def pour(self, outlet: Outlet) -> None:
         """Go on with this very reply from its first byte, as `Source.fetch` would. Once only."""

@@ -11,7 +11,7 @@ from dlm.model.error import DlmError, NotFound, RangeIgnored, Refused, ResourceC
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
-from dlm.ports import Flow, Outlet
+from dlm.ports import Delays, Flow, Outlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ class MemoryOpening:
 
     def __init__(self, source: MemorySource, file: MemoryFile, resource: Resource, span: Span, fault: Fault | None) -> None:
         self.resource = resource
+        self.delays: Delays | None = None
         self._source = source
         self._file = file
         self._span = span

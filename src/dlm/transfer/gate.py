@@ -92,6 +92,10 @@ class Gate:
             self._due.clear()
         self._judge()
 
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
     async def wait_open(self) -> None:
         """Return when the gate is open and all that came before have been let through."""
         while self.shut:

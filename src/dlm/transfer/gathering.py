@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from dlm.model.resource import Resource
-from dlm.ports import Flow, Opening, Outlet
+from dlm.ports import Delays, Flow, Opening, Outlet
 
 SOON = 1.0
 """Seconds in which a small file has to be there: a checkpoint would be made no sooner."""
@@ -33,6 +33,11 @@ class Gathering:
     def resource(self) -> Resource:
         """See `ports.Opening`."""
         return self._opening.resource
+
+    @property
+    def delays(self) -> Delays | None:
+        """See `ports.Opening`."""
+        return self._opening.delays
 
     async def whole(self) -> bytearray | None:
         """All its bytes; `None` when they have not come in time, or ended early: then `pour` goes on."""

@@ -32,6 +32,9 @@ class LeaseOutlet:
         self._sink = sink
         self._gate = gate
         self._overlap = overlap
+        self._fresh = True
+        self.answered: float | None = None
+        """When the first byte came, in monotonic seconds."""
         self._capacity = CAPACITY if number < BROAD else NARROW_CAPACITY
         self._buffer: memoryview | None = None
         self._held = 0
@@ -45,8 +48,8 @@ class LeaseOutlet:
                 # Nothing more comes for a while, and who counts what is written sees the rate that was kept.
                 self.flush()
             return Flow.PAUSE
-        if self._overlap:
-            data = self._compare(data)
+        if self._fresh:
+            data = self._begin(data)
         lease, held, size = self._lease, self._held, len(data)
         room = lease.stop - lease.position - held
         if size >= room:
@@ -106,6 +109,14 @@ class LeaseOutlet:
         self._sink.write(self._lease.position, data)
         self._lease.position += len(data)
         self._gate.written(len(data))
+
+    def _begin(self, data: memoryview) -> memoryview:
+        if self.answered is None:
+            self.answered = self._gate.now()
+        if self._overlap:
+            data = self._compare(data)
+        self._fresh = self._overlap > 0
+        return data
 
     def _compare(self, data: memoryview) -> memoryview:
         size = min(self._overlap, len(data))

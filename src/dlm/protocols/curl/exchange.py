@@ -16,7 +16,7 @@ import pycurl
 from dlm.model.address import without_credentials
 from dlm.model.download import DownloadSpec
 from dlm.model.error import DlmError, ProtocolViolation, TimedOut, Untrusted
-from dlm.ports import Flow, Outlet
+from dlm.ports import Delays, Flow, Outlet
 from dlm.protocols.curl.errors import translate
 from dlm.protocols.curl.head import HeadReader, Reply
 from dlm.protocols.curl.multi import CurlLoop
@@ -37,6 +37,8 @@ PIECES = 64
 CALM = 1.0
 """Seconds without a PAUSE after which it reads as much as there is again."""
 NEGOTIATION = frozenset({401, 407})
+MOMENTS = (pycurl.NAMELOOKUP_TIME, pycurl.CONNECT_TIME, pycurl.PRETRANSFER_TIME, pycurl.STARTTRANSFER_TIME)
+"""Seconds from the beginning: the host's address known, TCP connected, the request sent, the first byte there."""
 PAUSE, STOP = Flow.PAUSE, Flow.STOP
 
 
@@ -97,6 +99,13 @@ class Exchange:
             raise self._error
         assert self._reply is not None
         return self._reply
+
+    def delays(self) -> Delays | None:
+        """What the head took, once it is there; `None` when the connection was an old one."""
+        if not self._curl.getinfo(pycurl.NUM_CONNECTS):
+            return None
+        looked_up, connected, asked, answered = (self._curl.getinfo(moment) for moment in MOMENTS)
+        return Delays(connected - looked_up, asked - looked_up, answered - asked)
 
     async def body(self, outlet: Outlet, length: int | None, *, decoded: bool = False) -> None:
         """Pour the body into `outlet`. `length` is how many bytes were promised; a shorter body is libcurl's to notice.

@@ -49,6 +49,7 @@ class HttpOpening:
 
     def __init__(self, resource: Resource, arrival: Arrival) -> None:
         self.resource = resource
+        self.delays = arrival.exchange.delays()
         self._arrival = arrival
 
     async def pour(self, outlet: Outlet) -> None:
