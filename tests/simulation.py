@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from dlm.policy.controller import Stage
 from dlm.policy.meter import Meter, Standing
 from dlm.policy.segments import Lease, SegmentMap
 from dlm.policy.staffing import Staffing
@@ -19,6 +20,7 @@ from dlm.policy.staffing import Staffing
 KB, MB, MIB = 1000.0, 1e6, 1024 * 1024
 STEP = 0.02
 TICK = 0.2
+OPENING_TICK = 0.04
 QUICK_TICK = 0.1
 SEGMENT = 1448
 FIRST_WINDOW = 10 * SEGMENT
@@ -112,6 +114,9 @@ class Link:
     residue: float = 0.0
     allowed: float = 0.0
     answered: bool = False
+    ready: bool = False
+    reach: int = 0
+    """Where its reply ends: one that has come there is left open for another request."""
 
 
 @dataclass
@@ -156,7 +161,10 @@ class Simulation:
         self.random = random.Random(model.seed)
         self.segments = SegmentMap(model.size)
         self.staffing = Staffing(self.segments, connections=model.connections, patience=30.0, joins=True)
+        handshakes = (model.round_trips - 1) * model.rtt
+        self.staffing.opened(model.rtt, handshakes, model.rtt + model.first_byte)
         self.links: list[Link] = []
+        self.idle: list[tuple[float, Link]] = []
         self.out = Outcome(model, model.bound())
         self.now = 0.0
         self.sampled = 0.0
@@ -171,7 +179,8 @@ class Simulation:
             self.staff()
             self.now = round(self.now + STEP, 6)
             self.flow()
-            tick = QUICK_TICK if self.staffing.controller.growing else TICK
+            stage = self.staffing.controller.stage
+            tick = OPENING_TICK if stage is Stage.OPENING else QUICK_TICK if stage is Stage.GROWING else TICK
             if self.now - self.sampled >= tick - 0.001:
                 self.sample()
             if last_hundredth is None and self.segments.downloaded() >= 0.99 * self.model.size:
@@ -191,7 +200,10 @@ class Simulation:
 
     def staff(self) -> None:
         """As the driver does: start what is wanted."""
-        while self.now >= self.hold_until and (lease := self.staffing.next_lease(self.standings())) is not None:
+        while self.now >= self.hold_until:
+            lease = self.staffing.next_lease(self.standings(), ready=self.idle[-1][0] if self.idle else None)
+            if lease is None:
+                return
             self.out.hedges += lease.twin is not None
             self.open(lease)
 
@@ -202,7 +214,7 @@ class Simulation:
             link.meter.sample(self.now, link.lease.position)
             if link.meter.first_byte is not None and not link.answered:
                 link.answered = True
-                self.staffing.answered(link.meter.first_byte)
+                self.staffing.answered(link.meter.first_byte, ready=link.ready)
         held = self.model.own_limit < math.inf
         ending = set(self.staffing.sample(self.now, self.standings(), held=held))
         for link in [each for each in self.links if each.lease in ending]:
@@ -210,6 +222,11 @@ class Simulation:
         target = self.staffing.controller.target
         if not self.out.targets or self.out.targets[-1][1] != target:
             self.out.targets.append((self.now, target))
+
+    def leave_open(self, link: Link) -> None:
+        """One that has brought all that it was asked for is there for another request."""
+        if link.lease.position == link.reach and link.moved and link.moved < link.reset_after:
+            self.idle.append((link.moved / (self.now - link.flows_at + STEP), link))
 
     def end(self, link: Link) -> None:
         """It is over, however."""
@@ -226,12 +243,11 @@ class Simulation:
         if self.random.random() < chance and self.out.opened:
             wait += delay
         link = Link(lease, self.now, self.now + wait, Meter(self.now, lease.position))
-        link.refused = len(self.links) >= model.limit
-        link.crawls = self.random.random() < model.stragglers
-        if self.random.random() < model.silences:
-            link.silent_after = self.random.uniform(256 * 1024, 2 * MIB)
-        if model.resets:
-            link.reset_after = self.random.uniform(*model.resets)
+        link.reach, link.refused = lease.stop, len(self.links) >= model.limit
+        if self.idle:
+            self.go_on(link, self.idle.pop()[1])
+        else:
+            self.decide_fate(link)
         if self.now < self.peace_until:
             out.violations += 1
         self.links.append(link)
@@ -239,6 +255,23 @@ class Simulation:
         out.most = max(out.most, len(self.links))
         if out.refusals:
             out.most_after_refusal = max(out.most_after_refusal, len(self.links))
+
+    def go_on(self, link: Link, before: Link) -> None:
+        """The connection is one that has been there before, with the same fate."""
+        link.ready = True
+        link.flows_at -= (self.model.round_trips - 1) * self.model.rtt
+        link.window, link.crawls, link.noise = before.window, before.crawls, before.noise
+        link.silent_after = before.silent_after - before.moved
+        link.reset_after = before.reset_after - before.moved
+
+    def decide_fate(self, link: Link) -> None:
+        """What will become of a new connection."""
+        model = self.model
+        link.crawls = self.random.random() < model.stragglers
+        if self.random.random() < model.silences:
+            link.silent_after = self.random.uniform(256 * 1024, 2 * MIB)
+        if model.resets:
+            link.reset_after = self.random.uniform(*model.resets)
 
     def flow(self) -> None:
         """`STEP` seconds pass."""
@@ -251,7 +284,10 @@ class Simulation:
                 ended.append(link)
         for link in ended:
             if link in self.links:
+                self.leave_open(link)
                 self.end(link)
+                if link.lease.remaining:
+                    self.staffing.controller.broken()
         for link in [each for each in self.links if each.refused and each.flows_at <= self.now]:
             self.refuse(link)
 
@@ -274,6 +310,8 @@ class Simulation:
 
     def pour(self, link: Link, demand: float, rate: float) -> None:
         """It brings what it can."""
+        if rate > 0:
+            link.meter.answered(self.now)
         if rate >= demand * 0.999:
             link.window *= 2 ** (STEP / max(self.model.rtt, STEP))
             link.window = min(link.window, 1e9)

@@ -182,7 +182,7 @@ def test_connections_that_a_limit_makes_needless_are_not_replaced() -> None:
         bench.worker.limit(Rates(), {})
 
     def fault(number: int, _span: Span) -> Fault | None:
-        return Fault(300_000, Truncated("cut")) if number == 3 else None
+        return Fault(150_000, Truncated("cut")) if number == 5 else None
 
     bench = Bench(fault, speed=50_000).run(after=5.0, then=hold, connections=4)
     assert bench.error is None

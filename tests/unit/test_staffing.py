@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlm.policy.controller import FIRST, POLITE, TINY, Controller, Stage
+from dlm.policy.controller import POLITE, TINY, Controller, Stage
 from dlm.policy.goodput import BURST_WINDOW, Goodput, Measuring
 from dlm.policy.meter import Expectation, Meter, Newcomer, Standing
 from dlm.policy.replacement import FREE, Replacement, Verdict
@@ -66,12 +66,12 @@ def test_one_connection_that_fills_the_link_gets_few_others() -> None:
     """They are tried, they do not pay, and no more are wanted."""
     host = Host(lambda _: 10 * MB).run(20)
     assert host.most <= POLITE
-    assert host.controller.target <= FIRST
+    assert host.controller.target <= POLITE
 
 
 def test_a_cap_is_answered_in_one_step_and_with_what_the_work_is_worth() -> None:
     """Each gets the same as the first did: four times as many at once, but none that had less than four seconds of work."""
-    assert len(Host(lambda n: n * MB).run(1.0).leases) == 4 * FIRST
+    assert len(Host(lambda n: n * MB).run(1.2).leases) == 4 * POLITE
     assert len(Host(lambda n: n * MB, size=int(100 * MB)).run(2.0).leases) < 30
 
 

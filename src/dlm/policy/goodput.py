@@ -2,7 +2,8 @@
 
 Two things would be mistaken for an answer. New connections are slow at first, so they get a moment to settle. Many servers
 that limit a connection send what it may have once a second: over three tenths of that the goodput is anything, so where
-little comes between two samples, the window grows to two seconds.
+little comes between two samples again and again, the window grows to two seconds. Once means nothing: a lost packet holds
+up what has come behind it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from dlm.policy.speed import median
 SETTLE = 0.1
 """Seconds that new connections get from their first bytes on; more where requests take longer, up to `LONGEST_SETTLE`."""
 LONGEST_SETTLE = 0.5
-WINDOW = 0.3
+WINDOW = 0.2
 """Seconds over which the goodput is measured, at least."""
 BURST_WINDOW = 2.0
 """The same for a server that sends in bursts."""
 BURST = 0.2
-"""Of the mean: if less comes between two samples, the server sends in bursts."""
+"""Of the mean: if less comes between two samples half of the time, the server sends in bursts."""
 EVEN = 0.15
 """By what part speeds may differ that are called the same."""
 SLACK = 0.01
@@ -99,4 +100,5 @@ class Measuring:
         if mean <= 0:
             return True
         steps = zip(self._samples, self._samples[1:], strict=False)
-        return any((after - before) < BURST * mean * (end - begin) for (begin, before), (end, after) in steps)
+        low = [(after - before) < BURST * mean * (end - begin) for (begin, before), (end, after) in steps]
+        return 2 * sum(low) >= len(low)

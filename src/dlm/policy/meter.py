@@ -39,10 +39,19 @@ UNMEASURED_SPEED = 1024.0 * 1024.0
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """A connection that might be opened: `cost` seconds to its first byte, then slow start, then so many bytes a second."""
+    """A connection that might be opened: `cost` seconds to its first byte, then slow start, then so many bytes a second.
+
+    `trip` is the round trip, as far as it is known. For one that is open already and up to speed it is 0.
+    """
 
     speed: float
     cost: float
+    trip: float | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is open already, so that there is no slow start any more."""
+        return self.trip == 0
 
     @property
     def effort(self) -> float:
@@ -68,7 +77,7 @@ class Newcomer:
 
     @property
     def _trip(self) -> float:
-        return min(self.cost / ROUND_TRIPS, LONGEST_ROUND_TRIP)
+        return self.trip if self.trip is not None else min(self.cost / ROUND_TRIPS, LONGEST_ROUND_TRIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,12 @@ class Meter:
     def first_byte(self) -> float | None:
         """Seconds from the request to the first byte, as exactly as the samples show it; `None` before."""
         return None if self._first is None else self._first - self._began
+
+    def answered(self, at: float) -> None:
+        """Its first byte came then, which is more exact than a sample."""
+        if self._first is None:
+            self._first = self._arrived = at
+            self._samples.append((at, self._position))
 
     def sample(self, now: float, position: int, *, held: bool = False) -> None:
         """Its lease has come to `position`. While dlm itself held it back (`held`), or slept, silence is no fault."""

@@ -38,6 +38,8 @@ UNMEASURED_WAIT = 5.0
 """The same while no first byte has been measured."""
 PAIR_WAIT = 0.5
 """Seconds of silence, or for a first byte at least, after which one of two that fetch the same bytes counts as bad."""
+PAIR_FACTOR = 2.5
+"""Times what a first byte usually takes, for the same."""
 OF_AGE = 2.0
 """Seconds after its first byte before a connection can be called slow."""
 SIBLINGS = 2
@@ -154,7 +156,7 @@ class Replacement:
     @staticmethod
     def _hopeless(rows: Sequence[Standing], newcomer: Newcomer) -> set[Lease]:
         """Of two that fetch the same bytes, both badly, the one that has more to do: a third may be luckier."""
-        wait = max(PAIR_WAIT, UNANSWERED_FACTOR * newcomer.cost)
+        wait = max(PAIR_WAIT, PAIR_FACTOR * newcomer.cost)
 
         def bad(row: Standing) -> bool:
             if row.waited is not None:

@@ -22,6 +22,18 @@ from dlm.policy.stealing import choose_cut
 REQUEST_COST = 0.2
 """Seconds assumed from a request to its first byte, before a connection has shown what it takes."""
 REMEMBERED_COSTS = 9
+LEAST_PIECE = 1024 * 1024
+PIECE = 4.0
+"""Seconds of work, at its own speed so far, that a connection takes at a time from one that has more than that ahead of it;
+more where a request is dear: `REQUESTS` times what it takes."""
+REQUESTS = 25.0
+FIRST_PIECE = 1.0
+"""Seconds of work that one takes that has no speed yet, if its share of the whole speed became its own; or `WAITS` times
+what its request takes."""
+WAITS = 4.0
+PARTS = 4
+"""Such pieces at least are in what is left, for each connection."""
+SMALLEST_PIECE = 128 * 1024
 
 
 class Staffing:
@@ -37,33 +49,44 @@ class Staffing:
         self._hedging = Hedging(size) if joins and size is not None and connections > 1 else None
         self._expected = Expectation()
         self._costs: list[float] = []
+        self._ready_costs: list[float] = []
+        self._trip: float | None = None
         self._relieved: frozenset[Lease] = frozenset()
         self._pairs: set[Lease] = set()
 
     @property
     def cost(self) -> float:
-        """Seconds that a request takes to its first byte."""
+        """Seconds that a request on a new connection takes to its first byte."""
         return median(self._costs) if self._costs else REQUEST_COST
 
     @property
     def newcomer(self) -> Newcomer:
         """What one more connection would be like."""
-        return Newcomer(self._expected.speed, self.cost)
+        return Newcomer(self._expected.speed, self.cost, self._trip)
 
-    def answered(self, first_byte: float) -> None:
-        """A request took so many seconds to its first byte."""
-        self._costs = [*self._costs[1 - REMEMBERED_COSTS :], first_byte]
+    def opened(self, trip: float, connecting: float, reply: float) -> None:
+        """The first connection took so many seconds: a round trip, all of its handshakes, and the reply to its request."""
+        self._trip = trip
+        self._costs.append(connecting + reply)
+        self._ready_costs.append(reply)
 
-    def sample(self, now: float, standings: Sequence[Standing], *, held: bool) -> Iterable[Lease]:
+    def answered(self, first_byte: float, *, ready: bool = False) -> None:
+        """A request took so many seconds to its first byte; on a connection that was open already, if `ready`."""
+        if ready:
+            self._ready_costs = [*self._ready_costs[1 - REMEMBERED_COSTS :], first_byte]
+        else:
+            self._costs = [*self._costs[1 - REMEMBERED_COSTS :], first_byte]
+
+    def sample(self, now: float, standings: Sequence[Standing], *, held: bool, limited: bool = False) -> Iterable[Lease]:
         """Look at everything. Gives the leases whose connections are to be ended now.
 
-        `held`: dlm itself held the transfer back since the last sample.
+        `held`: dlm itself held the transfer back since the last sample; `limited`: it may come to that.
         """
         size = self._segments.size
         count = self._segments.downloaded()
         remaining = None if size is None else size - count
         self._expected.sample(standings, self.newcomer)
-        self.controller.sample(now, count, standings, remaining, self.cost, held=held)
+        self.controller.sample(now, count, standings, remaining, self.cost, held=held, limited=limited, trip=self._trip or 0.0)
         if not self._joins:
             return ()
         room = self.controller.limit - len(standings)
@@ -75,16 +98,31 @@ class Staffing:
         """Whether its twin has fetched the rest of it, so that its connection can be ended."""
         return lease in self._pairs and not lease.remaining
 
-    def next_lease(self, standings: Sequence[Standing], most: int | None = None) -> Lease | None:
-        """The bytes for one more connection, `None` when none is wanted. `most` bounds the number for the moment."""
+    def next_lease(self, standings: Sequence[Standing], most: int | None = None, ready: float | None = None) -> Lease | None:
+        """The bytes for one more connection, `None` when none is wanted. `most` bounds the number for the moment.
+
+        `ready` is the speed of a connection that is open already and has nothing to do.
+        """
         counted = sum(each.lease not in self._relieved for each in standings)
         if counted >= min(self.controller.target, most or self.controller.target) or len(standings) >= self.controller.limit:
             return None
-        return self._segments.claim() or self._stolen(standings) or self._hedged(standings)
+        thief = self.newcomer
+        if ready is not None:
+            thief = Newcomer(max(ready, 1.0), median(self._ready_costs) if self._ready_costs else self.cost / 2, 0.0)
+        return self._segments.claim() or self._stolen(standings, thief) or self._hedged(standings)
 
-    def _stolen(self, standings: Sequence[Standing]) -> Lease | None:
-        cut = choose_cut(standings, self.newcomer)
+    def _stolen(self, standings: Sequence[Standing], thief: Newcomer) -> Lease | None:
+        cut = choose_cut(standings, self.newcomer, thief, self._piece(standings, thief))
         return None if cut is None else self._segments.steal(cut.victim, cut.at)
+
+    def _piece(self, standings: Sequence[Standing], thief: Newcomer) -> int:
+        """How many bytes to take at a time: few for a connection that has not shown yet what it can do."""
+        if thief.ready:
+            return max(LEAST_PIECE, int(thief.speed * max(PIECE, REQUESTS * thief.cost)))
+        fair = sum(each.speed for each in standings) / max(len(standings) + 1, self.controller.target)
+        remaining = sum(each.lease.remaining for each in standings if each.bounded)
+        part = max(SMALLEST_PIECE, remaining // (PARTS * max(self.controller.target, 1)))
+        return max(min(part, max(LEAST_PIECE, int(fair * FIRST_PIECE))), int(fair * WAITS * thief.cost))
 
     def _hedged(self, standings: Sequence[Standing]) -> Lease | None:
         lease = None if self._hedging is None else self._hedging.choose(standings, self.newcomer)

@@ -20,6 +20,10 @@ LEAST_SHARE = 32 * 1024
 """A smaller share is not worth a request and the bytes that the victim's server still sends past the cut."""
 LEAST_GAIN = 0.1
 """Seconds that a steal must save beyond its cost, and half of that cost on top."""
+READY_GAIN = 0.02
+"""The same for a connection that is open already."""
+REST = 1.5
+"""Times as much as a piece that is taken in one piece still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,19 @@ class Cut:
     at: int
 
 
-def choose_cut(standings: Sequence[Standing], newcomer: Newcomer) -> Cut | None:
-    """The best steal for one more connection, or `None`.
+def choose_cut(
+    standings: Sequence[Standing], newcomer: Newcomer, thief: Newcomer | None = None, piece: int | None = None
+) -> Cut | None:
+    """The best steal for `thief`, or else for one more connection that is like `newcomer`; or `None`.
 
-    Who has no speed yet is expected to be as fast. So the first steal of a download halves the rest.
+    Who has no speed yet is expected to be as fast as `newcomer`. If the share would be far more than `piece`, it is cut down
+    to that: the thief comes again, and whoever is fastest has most of what is left.
     """
     rows = [row for row in standings if row.lease.remaining > 0 and row.bounded and row.lease.twin is None]
     if not rows:
         return None
-    own, cost = newcomer.speed, newcomer.effort
+    thief = thief or newcomer
+    own, cost = thief.speed, thief.effort
     victim = max(rows, key=lambda row: row.left(newcomer))
     lease, rest, left = victim.lease, victim.lease.remaining, victim.left(newcomer)
     speed = victim.prospect(newcomer)
@@ -49,4 +57,8 @@ def choose_cut(standings: Sequence[Standing], newcomer: Newcomer) -> Cut | None:
     if lease.stop - at < LEAST_SHARE:
         return None
     after = max(delay + (at - lease.position) / speed, cost + (lease.stop - at) / own)
-    return Cut(lease, at) if left - after > LEAST_GAIN + cost / 2 else None
+    if left - after <= (READY_GAIN if thief.ready else LEAST_GAIN) + cost / 2:
+        return None
+    if piece is not None and lease.stop - at > REST * piece:
+        at = (lease.stop - piece) // ALIGNMENT * ALIGNMENT
+    return Cut(lease, at)

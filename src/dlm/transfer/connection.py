@@ -24,11 +24,14 @@ LEAST_PROGRESS = 16 * 1024
 class Connection:
     """A running fetch. `number` is a slot that is used again, so that screens can give it a colour."""
 
-    def __init__(self, number: int, lease: Lease, outlet: LeaseOutlet, now: float, *, asked: bool = True) -> None:
-        """`asked`: its request is made now; else its reply is there already."""
+    def __init__(
+        self, number: int, lease: Lease, outlet: LeaseOutlet, now: float, *, asked: bool = True, ready: bool = False
+    ) -> None:
+        """`asked`: its request is made now; else its reply is there already. `ready`: it has been open before, it seems."""
         self.number = number
         self.began = now
         self.asked = asked
+        self.ready = ready
         self.outlet = outlet
         self.reach = lease.stop
         """How far its reply goes, wherever a steal has moved the end of its lease."""
@@ -61,8 +64,18 @@ class Connection:
     def measure(self, now: float, *, held: bool) -> float | None:
         """Measure, and give the seconds to the first byte, once, when that has come for a request that was made here."""
         before = self.meter.first_byte
+        if self.outlet.answered is not None:
+            self.meter.answered(self.outlet.answered)
         self.meter.sample(now, self.lease.position, held=held)
         return self.meter.first_byte if before is None and self.asked else None
+
+    def left_open(self, now: float, error: BaseException | None) -> list[float]:
+        """Its speed, when it has come to the end of what it had asked for: then it is kept, for another request."""
+        if error is not None or self.given_up or not self.moved or self.lease.position < self.reach:
+            return []
+        self.measure(now, held=False)
+        standing = self.standing(now)
+        return [standing.speed if standing.known else self.moved / max(now - self.began, 0.001)]
 
     def watch(self, now: float, patience: float, *, held: bool) -> None:
         """A window of `patience` seconds with next to nothing in it ends the fetch, as stalled.

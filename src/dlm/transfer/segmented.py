@@ -23,6 +23,7 @@ from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.model.value import dataclass
 from dlm.policy.continuity import may_split, overlap_at
+from dlm.policy.controller import Stage
 from dlm.policy.meter import Standing
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
 from dlm.policy.speed import Speedometer
@@ -35,8 +36,9 @@ from dlm.transfer.outlet import LeaseOutlet
 from dlm.transfer.patience import Patience
 
 TICK = 0.2
+OPENING_TICK = 0.05
 QUICK_TICK = 0.1
-"""Seconds between two measurements while the number of connections grows."""
+"""Seconds between two measurements while there is one connection, and while the number grows."""
 SLACK = 0.01
 REBUFFS = 2
 """Connections that may be lost without a byte while others are served, before no more are opened."""
@@ -68,9 +70,11 @@ class SegmentedDriver:
         self._failures = 0
         self._rebuffs = 0
         self._hold_until = 0.0
+        self._crowded_until = 0.0
         self._peace: TransferError | None = None
         self._judged = 0.0
         self._measured = 0.0
+        self._idle: list[float] = []
         self._note: str | None = None
         self._limited: str | None = None
         self.joined = False
@@ -86,6 +90,8 @@ class SegmentedDriver:
         splits = may_split(resource, digest_known=context.digest_known) and not context.spec.streams_out
         bound = context.spec.connections
         self._staffing = Staffing(segments, connections=bound, patience=context.spec.timeout, joins=splits)
+        if self._opening is not None and (delays := self._opening.delays) is not None:
+            self._staffing.opened(delays.trip, delays.connecting, delays.reply)
         self._speed = Speedometer(context.clock.monotonic(), segments.downloaded())
         self.joined = self.joined or segments.downloaded() > 0
         try:
@@ -107,8 +113,8 @@ class SegmentedDriver:
         """
         now = self._context.clock.monotonic()
         most = 1 if self._limited in LEVELS else None
-        while now >= self._hold_until:
-            lease = self._staffing.next_lease(self._standings(now), most)
+        while now >= self._hold_until and (self._idle or now >= self._crowded_until):
+            lease = self._staffing.next_lease(self._standings(now), most, self._idle[-1] if self._idle else None)
             if lease is None:
                 return
             self._start(lease, now)
@@ -132,7 +138,8 @@ class SegmentedDriver:
             outlet = LeaseOutlet(lease, self._sink, self._context.gate, overlap, number)
             span = Span(lease.position - overlap, lease.stop)
             pouring = self._source.fetch(self._resource, self._mirror, span, outlet, self._context.spec)
-        connection = Connection(number, lease, outlet, now, asked=asked)
+        speed = self._idle.pop() if asked and self._idle else None
+        connection = Connection(number, lease, outlet, now, asked=asked, ready=speed is not None)
         connection.fetching = asyncio.ensure_future(connection.pour(pouring))
         self._connections[connection.fetching] = connection
 
@@ -142,7 +149,7 @@ class SegmentedDriver:
         if self._connections:
             await asyncio.wait(self._connections, timeout=self._tick, return_when=asyncio.FIRST_COMPLETED)
         else:
-            left = self._hold_until - self._context.clock.monotonic()
+            left = max(self._hold_until, self._crowded_until) - self._context.clock.monotonic()
             if self._peace is not None and not self._context.patience.bears(left):
                 raise self._peace
             await self._context.clock.sleep(min(TICK, max(0.0, left)))
@@ -155,6 +162,7 @@ class SegmentedDriver:
             error = connection.error(without_credentials(self._mirror.uri), self._context.spec.timeout)
             self._segments.release(connection.lease)
             self._tell_end(connection, error)
+            self._idle += connection.left_open(self._context.clock.monotonic(), error)
             if connection.progressed:
                 self._failures = 0
             if error is not None:
@@ -187,6 +195,8 @@ class SegmentedDriver:
         if not self._resource.ranged:
             # The next reply would begin at byte 0 again, so nothing that is there can be kept.
             raise error
+        if connection.moved:
+            self._staffing.controller.broken()
         self._failures += 0 if connection.progressed else 1
         spent = 0.0 if connection.progressed else self._context.clock.monotonic() - connection.began
         self._retry_or_raise(error, spent)
@@ -203,8 +213,10 @@ class SegmentedDriver:
             self._staffing.controller.refused(sum(other.moved > 0 for other in self._connections.values()))
             self.lessons.served(self._staffing.controller.ceiling)
             if isinstance(error, ServerBusy) and error.retry_after:
-                self._peace, pause = error, error.retry_after
-        self._hold_until = max(self._hold_until, now + pause)
+                self._peace = error
+                self._hold_until = max(self._hold_until, now + error.retry_after)
+        # Those that are served, and come to their end, may ask again.
+        self._crowded_until = max(self._crowded_until, now + pause)
 
     def _retry_or_raise(self, error: DlmError, spent: float) -> None:
         pause = self._context.patience.pause(error, self._failures, spent)
@@ -229,7 +241,8 @@ class SegmentedDriver:
 
     @property
     def _tick(self) -> float:
-        return QUICK_TICK if self._staffing.controller.growing else TICK
+        stage = self._staffing.controller.stage
+        return OPENING_TICK if stage is Stage.OPENING else QUICK_TICK if stage is Stage.GROWING else TICK
 
     def _measure(self) -> None:
         now = self._context.clock.monotonic()
@@ -247,8 +260,9 @@ class SegmentedDriver:
             connection.outlet.flush()
             answered = connection.measure(now, held=held)
             if answered is not None:
-                self._staffing.answered(answered)
-        ending = set(self._staffing.sample(now, self._standings(now), held=held))
+                self._staffing.answered(answered, ready=connection.ready)
+        limited = self._context.gate.limited
+        ending = set(self._staffing.sample(now, self._standings(now), held=held, limited=limited))
         if self.lessons.connections is not None:
             self.lessons.served(self._staffing.controller.ceiling)
         for connection in self._connections.values():
