@@ -67,6 +67,8 @@ FULL_GAIN = 0.85
 """The same for doubling even there; less gets half as many more."""
 WORTH = 1.5
 """Seconds of work that must be left for more connections to be worth opening."""
+DEAR = 4.0
+"""Times what a request takes to its first byte, for the same: then no company is worth it for the first one."""
 CAPPED_WORTH = 4.0
 """Seconds of work that must be left for each of the connections that answer a cap."""
 SPARE = 1.1
@@ -191,7 +193,7 @@ class Controller:
         if speed is None or not (settled or now - self._since > LONGEST_LOOK):
             return
         wanted = most if not speed else min(most, max(2, int(remaining / (speed * SHORT_WORK))))
-        if remaining < speed * max(WORTH, 3 * cost):
+        if remaining < speed * max(WORTH, DEAR * cost):
             return
         self._best = speed
         self._before = Goodput(1, speed, speed, 0.0) if speed > 0 else None

@@ -26,15 +26,16 @@ class Hedging:
         self.allowance = max(LEAST_ALLOWANCE, int(ALLOWED_SHARE * size))
         """Bytes that may still be fetched twice."""
 
-    def choose(self, standings: Sequence[Standing], newcomer: Newcomer) -> Lease | None:
-        """The lease to fetch a second time, or `None`."""
+    def choose(self, standings: Sequence[Standing], newcomer: Newcomer, thief: Newcomer | None = None) -> Lease | None:
+        """The lease for `thief`, or else for one more connection that is like `newcomer`, to fetch a second time; or `None`."""
+        thief = thief or newcomer
         rows = [
             row
             for row in standings
             if row.bounded
             and row.lease.twin is None
             and 0 < row.lease.remaining <= self.allowance
-            and row.left(newcomer) - newcomer.takes(row.lease.remaining) > LEAST_GAIN + newcomer.cost / 2
+            and row.left(newcomer) - thief.takes(row.lease.remaining) > LEAST_GAIN + thief.cost / 2
         ]
         if not rows:
             return None

@@ -109,7 +109,7 @@ class Staffing:
         thief = self.newcomer
         if ready is not None:
             thief = Newcomer(max(ready, 1.0), median(self._ready_costs) if self._ready_costs else self.cost / 2, 0.0)
-        return self._segments.claim() or self._stolen(standings, thief) or self._hedged(standings)
+        return self._segments.claim() or self._stolen(standings, thief) or self._hedged(standings, thief)
 
     def _stolen(self, standings: Sequence[Standing], thief: Newcomer) -> Lease | None:
         cut = choose_cut(standings, self.newcomer, thief, self._piece(standings, thief))
@@ -124,8 +124,8 @@ class Staffing:
         part = max(SMALLEST_PIECE, remaining // (PARTS * max(self.controller.target, 1)))
         return max(min(part, max(LEAST_PIECE, int(fair * FIRST_PIECE))), int(fair * WAITS * thief.cost))
 
-    def _hedged(self, standings: Sequence[Standing]) -> Lease | None:
-        lease = None if self._hedging is None else self._hedging.choose(standings, self.newcomer)
+    def _hedged(self, standings: Sequence[Standing], thief: Newcomer) -> Lease | None:
+        lease = None if self._hedging is None else self._hedging.choose(standings, self.newcomer, thief)
         if lease is None:
             return None
         twin = self._segments.hedge(lease)
