@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dlm.policy.controller import POLITE, TINY, Controller, Stage
 from dlm.policy.goodput import BURST_WINDOW, Goodput, Measuring
 from dlm.policy.meter import Expectation, Meter, Newcomer, Standing
+from dlm.policy.past import Past
 from dlm.policy.replacement import FREE, Replacement, Verdict
 from dlm.policy.segments import Lease, SegmentMap
 from dlm.policy.staffing import Staffing
@@ -155,6 +156,72 @@ def test_bursts_are_measured_for_longer() -> None:
     assert found[0].bursts
     assert found[0].seconds >= BURST_WINDOW - 0.05
     assert found[0].total == pytest.approx(MB, rel=0.1)
+
+
+def test_a_first_connection_that_still_speeds_up_gets_no_company_yet() -> None:
+    """Slow start says nothing about the path; where it ends there are as many as leave two seconds of work for each."""
+    began = [0.0]
+
+    def doubling(_: int) -> float:
+        began[0] += 0.1
+        return min(0.1 * MB * 2 ** (began[0] / 0.1), 10 * MB)
+
+    host = Host(doubling, size=int(100 * MB)).run(0.6)
+    assert host.controller.target == 1
+    assert host.run(0.8).most in {3, 4, 5}
+
+
+def test_company_that_would_come_too_late_is_not_sent_for() -> None:
+    """Five seconds of work, and two until a new connection brings its first byte."""
+    controller, lease = Controller(64, HUGE), Lease(0, HUGE)
+    for step in range(20):
+        standing = Standing(lease, MB, True, None, 0.0, 1.0)
+        controller.sample(step / 10, int(MB * step / 10), [standing], int(5 * MB), 2.0, held=False)
+    assert controller.target == 1
+
+
+def test_less_than_before_is_answered_without_waiting() -> None:
+    """Sixteen brought ten megabytes a second and bring four now: twice as many are tried, and stay where they pay."""
+    host = Host(lambda n: min(10 * MB, n * MB)).run(6)
+    assert host.controller.target <= 24
+    host.rate = lambda n: min(10 * MB, n * 0.25 * MB)
+    host.run(4)
+    assert host.controller.target >= 32
+
+
+def test_no_company_where_nothing_moves_at_all() -> None:
+    """A network that is gone is not a network that needs more connections."""
+    host = Host(lambda n: min(10 * MB, n * MB)).run(6)
+    before = host.controller.target
+    host.rate = lambda _: 0.0
+    assert host.run(6).controller.target <= max(before, POLITE)
+
+
+def test_where_connections_break_there_are_more_of_them() -> None:
+    """Each loses less then. Never more than is polite, nor than are allowed."""
+    host = Host(lambda _: 10 * MB, bound=6, size=int(60 * MB)).run(1.5)
+    assert 1 < host.controller.target < 6
+    for _ in range(5):
+        host.controller.broken()
+    assert host.controller.target == 6
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 0.5), st.integers(0, 10**6)), min_size=2, max_size=60))
+def test_the_past_tells_what_came_between_two_moments(steps: list[tuple[float, int]]) -> None:
+    """From the first sample that is remembered to the last, and nothing of what it does not reach."""
+    past, now, count = Past(), 0.0, 0
+    past.begin(now, count)
+    samples = [(now, count)]
+    for seconds, size in steps:
+        now, count = now + seconds, count + size
+        past.add(now, count)
+        samples.append((now, count))
+    assert past.speed(-1.0, now) is None
+    begin = next(each for each in samples if now - each[0] <= 2.0)
+    found = past.speed(begin[0], now)
+    if begin[0] < now - 0.1:
+        nearest = max(each for each in samples if each[0] <= begin[0] + 0.01)
+        assert found == pytest.approx((count - nearest[1]) / (now - nearest[0]))
 
 
 # --- which are no good ------------------------------------------------------------------------------------------------
@@ -306,3 +373,41 @@ def test_where_replies_may_not_be_joined_nothing_is_given_up() -> None:
     silent = Standing(lease, 0.0, True, None, 20.0, 30.0, MB)
     assert list(staffing.sample(100.0, [silent], held=False)) == []
     assert staffing.next_lease([silent]) is None
+
+
+def test_a_piece_suits_the_speed_that_was_shown() -> None:
+    """A new connection takes a little; one that is left open and has shown its speed four seconds of work, from the end."""
+    segments = SegmentMap(10**9)
+    staffing = Staffing(segments, connections=64, patience=30.0, joins=True)
+    staffing.opened(0.05, 0.05, 0.05)
+    first = staffing.next_lease([])
+    assert first is not None
+    staffing.controller.target = 4
+    standing = Standing(first, MB, True, None, 0.0, 10.0, MB)
+    new = staffing.next_lease([standing])
+    assert new is not None
+    assert new.remaining <= 1.5 * 2**20
+    kept = staffing.next_lease([standing, Standing(new, MB, True, None, 0.0, 10.0, MB)], ready=5 * MB)
+    assert kept is not None
+    assert kept.stop == new.start
+    assert kept.remaining == pytest.approx(20 * MB, rel=0.01)
+
+
+def test_what_a_request_costs_is_told_apart() -> None:
+    """A connection that is open already pays for the reply alone."""
+    staffing = Staffing(SegmentMap(10**9), connections=64, patience=30.0, joins=True)
+    staffing.opened(0.1, 0.2, 0.1)
+    assert staffing.cost == pytest.approx(0.3)
+    for _ in range(9):
+        staffing.answered(0.1, ready=True)
+    assert staffing.cost == pytest.approx(0.3)
+    assert staffing.newcomer.trip == 0.1
+
+
+def test_a_first_byte_is_counted_from_when_it_came() -> None:
+    """Not from the sample that found it."""
+    meter = Meter(0.0, 0)
+    meter.answered(0.13)
+    meter.answered(0.2)
+    meter.sample(0.3, 1000)
+    assert meter.first_byte == pytest.approx(0.13)

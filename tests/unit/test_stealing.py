@@ -48,6 +48,26 @@ def test_both_finish_together_by_measured_speed() -> None:
     assert row.lease.stop - cut.at == pytest.approx(300 * MIB, abs=ALIGNMENT)
 
 
+def test_a_thief_takes_a_piece_at_a_time() -> None:
+    """Far more than that stays with the victim; a share that is hardly more is taken whole."""
+    (row,) = rows((400 * MIB, 10.0 * MIB))
+    newcomer = Newcomer(10.0 * MIB, 0.0)
+    cut = choose_cut([row], newcomer, piece=8 * MIB)
+    assert cut is not None
+    assert row.lease.stop - cut.at == pytest.approx(8 * MIB, abs=ALIGNMENT)
+    cut = choose_cut([row], newcomer, piece=150 * MIB)
+    assert cut is not None
+    assert row.lease.stop - cut.at == pytest.approx(200 * MIB, abs=ALIGNMENT)
+
+
+def test_a_connection_that_is_open_already_steals_sooner() -> None:
+    """It has no handshakes and no slow start ahead of it."""
+    (row,) = rows((4 * MIB, 4.0 * MIB))
+    assert choose_cut([row], Newcomer(4.0 * MIB, 0.45)) is None
+    assert choose_cut([row], Newcomer(4.0 * MIB, 0.45), Newcomer(4.0 * MIB, 0.15, 0.0)) is not None
+    assert Newcomer(4.0 * MIB, 0.15, 0.0).effort == 0.15
+
+
 def test_the_first_steal_halves_the_rest() -> None:
     """Before anything is measured, both count as equally fast."""
     row = Standing(Lease(0, 64 * MIB))
