@@ -22,9 +22,8 @@ class LeaseOutlet:
     """Writes at the lease's position, clips at its end, which a steal may have moved, and never takes a byte past it.
 
     What it has gathered is not written yet, and the lease's position says so; `flush` writes it. While it holds any it
-    stands in `Gate.holding`. With `overlap`, the
-    first bytes are not written but compared with what lies before the lease; a difference raises `ResourceChanged`. `number` is
-    the slot of its connection.
+    stands in `Gate.holding`. With `overlap`, the first bytes are not written but compared with what lies before the lease; a
+    difference raises `ResourceChanged`. `number` is the slot of its connection.
     """
 
     def __init__(self, lease: Lease, sink: Sink, gate: Gate, overlap: int = 0, number: int = 0) -> None:
@@ -61,7 +60,7 @@ class LeaseOutlet:
                 return Flow.MORE
             held = 0
         if not held:
-            self._begin()
+            self._gather()
         assert self._buffer is not None
         self._buffer[held : held + size] = data
         self._held = held + size
@@ -89,7 +88,7 @@ class LeaseOutlet:
         """See `ports.Outlet`."""
         await self._gate.wait_open()
 
-    def _begin(self) -> None:
+    def _gather(self) -> None:
         """Gather from now on. Of a small file nothing is ever gathered, and so long no buffer is made."""
         if self._failure is not None:
             raise self._failure
