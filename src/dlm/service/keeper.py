@@ -44,9 +44,10 @@ class Keeper:
         self._ceiling = rate
 
     async def keep(self) -> None:
-        """Look after what is held until cancelled."""
+        """Look after what is held until cancelled; whoever has just claimed it knows how it stands."""
         renewed = self._means.clock.monotonic()
         while True:
+            await sleep_or(self._wake, self._means, renewed + BEAT - self._means.clock.monotonic())
             self._wake.clear()
             if self._means.clock.monotonic() - renewed >= BEAT:
                 renewed = self._means.clock.monotonic()
@@ -55,7 +56,6 @@ class Keeper:
                     await self._means.repository.renew(self._means.owner, self._means.clock.wall() + LEASE)
             with suppress(DlmError):
                 await self.look()
-            await sleep_or(self._wake, self._means, renewed + BEAT - self._means.clock.monotonic())
 
     async def look(self) -> None:
         """Compare what is held with what is wanted of it, once."""
