@@ -68,10 +68,11 @@ def test_a_total_is_kept_and_shared_alike() -> None:
             before, began = server.count(), perf_counter()
             measured = await lives.measure(2.0)
             at_server = (server.count().left - before.left) / (perf_counter() - began)
-            if abs(sum(measured.values()) / 5 / MB - 1) <= 0.03 and abs(at_server / 5 / MB - 1) <= 0.1:
+            if abs(sum(measured.values()) / 5 / MB - 1) <= 0.03 and at_server <= 5.5 * MB:
                 break
         assert sum(measured.values()) == pytest.approx(5 * MB, rel=0.03)
-        assert at_server == pytest.approx(5 * MB, rel=0.1)
+        # What lay in the kernel when the limit came is read first, so the server may have to send less for a while.
+        assert 3 * MB <= at_server <= 5.5 * MB
         assert list(measured.values()) == pytest.approx([1.25 * MB] * 4, rel=0.2)
 
     with_fleet(body)
