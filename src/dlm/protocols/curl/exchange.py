@@ -26,8 +26,8 @@ REFUSE = -1
 DISCARD_LIMIT = 64 * 1024
 """Bytes of a body that nobody wants (a redirect's) that are read to keep the connection for the next request."""
 EARLY = 256 * 1024
-"""Bytes of a body that are kept until an Outlet is there; the rest waits in libcurl and in the kernel. On a long path slow start
-goes on meanwhile."""
+"""Bytes of a body that are kept until an Outlet is there; the rest waits in libcurl and in the kernel. Slow start goes on
+meanwhile."""
 EXPANSION = 100
 EXPANSION_ALLOWANCE = 32 * 1024 * 1024
 NARROW_BUFFER = 64 * 1024
