@@ -176,7 +176,7 @@ class Life:
         else:
             opening = await self._patience.open(source, uri, self._spec)
         assert opening is not None
-        if not self._tap.bound and self._small.takes(opening.resource, self._spec):
+        if not self._tap.bound and self._small.takes(opening.resource, self._spec, self._store):
             opening = await self._small.publish(opening, self._download, self._store, self._reporter)
         if opening is not None and self._start.light:
             await opening.close()

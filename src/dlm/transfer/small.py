@@ -30,10 +30,13 @@ class SmallFiles:
         self.disk = disk
         self._bundlers: dict[Store, Bundler] = {}
 
-    def takes(self, resource: Resource, spec: DownloadSpec) -> bool:
-        """Whether a file may go this way: it says that it is small, and replaces nothing."""
+    def takes(self, resource: Resource, spec: DownloadSpec, store: Store) -> bool:
+        """Whether a file may go this way: it says that it is small, replaces nothing, and can have the name that was chosen."""
         size = resource.part.size
-        return size is not None and size <= SMALL and not spec.overwrite and not spec.streams_out
+        if size is None or size > SMALL or spec.overwrite or spec.streams_out:
+            return False
+        directory, name = target(spec, store)
+        return name is None or store.free_name(directory, name) == name
 
     async def publish(self, opening: Opening, download: Download, store: Store, reporter: Reporter) -> Opening | None:
         """Fetch and publish it: `None` when that is done, else the reply, to be gone on with.
