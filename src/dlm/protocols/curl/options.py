@@ -27,7 +27,8 @@ _SUPPRESS_CONNECT_HEADERS = 265  # pycurl has no name for it
 class Ask:
     """One request. `home` says that it goes to the origin that the user addressed, so the user's secrets may go along.
 
-    `range` is the value behind `bytes=`; `condition` goes into `If-Range`; `decode` undoes a content coding.
+    `range` is the value behind `bytes=`; `condition` goes into `If-Range`; `decode` undoes a content coding. `literal` sends
+    the path as it is written, dots and all. With a `payload` it is another `method` than GET.
     """
 
     uri: str
@@ -36,6 +37,9 @@ class Ask:
     condition: str | None = None
     decode: bool = False
     version: int = pycurl.CURL_HTTP_VERSION_1_1
+    literal: bool = False
+    method: str = "GET"
+    payload: bytes | None = None
 
 
 class Traits(NamedTuple):
@@ -64,6 +68,11 @@ def rows(ask: Ask, spec: DownloadSpec) -> Iterator[tuple[int, Any]]:
     """The options of one request, in the order in which they are to be set; all text is UTF-8, as terminals give it."""
     uri, credentials = split_credentials(ask.uri)
     yield pycurl.URL, uri.encode()
+    if ask.literal:
+        yield pycurl.PATH_AS_IS, 1
+    if ask.payload is not None:
+        yield pycurl.POSTFIELDS, ask.payload
+        yield pycurl.CUSTOMREQUEST, ask.method
     if ask.range is not None:
         yield pycurl.RANGE, ask.range.encode()
     lines = header_lines(ask, spec)

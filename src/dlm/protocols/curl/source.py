@@ -6,28 +6,33 @@ Referer along to strangers.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import pycurl
 
+from dlm.model.address import without_credentials
 from dlm.model.download import DownloadSpec
-from dlm.model.error import RangeIgnored, Refused
+from dlm.model.error import RangeIgnored, Refused, TransferError
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.policy.redirect import next_hop, origin
 from dlm.policy.segments import UNBOUNDED
 from dlm.ports import Clock, Outlet
+from dlm.protocols.curl.belt import Belt
+from dlm.protocols.curl.dialect import Dialect, Excerpt
 from dlm.protocols.curl.exchange import Exchange
 from dlm.protocols.curl.head import Reply
 from dlm.protocols.curl.jars import CookieJars
 from dlm.protocols.curl.multi import CurlLoop
 from dlm.protocols.curl.options import Ask
 from dlm.protocols.http.fields import content_length
-from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, judge_opening, judge_range
+from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, is_encoded, judge_opening, judge_range, refusal
 
 MULTIPLEX_FROM = 4
 """Downloads of one https origin from which on they share HTTP/2 connections instead of each opening its own."""
@@ -50,6 +55,7 @@ class HttpOpening:
     def __init__(self, resource: Resource, arrival: Arrival) -> None:
         self.resource = resource
         self.delays = arrival.exchange.delays()
+        self.fields = arrival.reply.fields
         self._arrival = arrival
 
     async def pour(self, outlet: Outlet) -> None:
@@ -68,8 +74,9 @@ class HttpOpening:
 class HttpSource:
     """See `ports.Source`. Bound to the event loop on which it is first used."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, dialect: Dialect = Dialect()) -> None:  # noqa: B008 - it is frozen
         self._clock = clock
+        self._dialect = dialect
         self._loops: dict[bool, CurlLoop] = {}
         self._jars = CookieJars()
         self._openings: Counter[object] = Counter()
@@ -79,7 +86,9 @@ class HttpSource:
         self._openings[_origin(_site(uri))] += 1
         asked = "0-" if spec.range is None else f"{spec.range.start}-{spec.range.stop - 1}"
         version = self._version(uri, spec, bulk=False)
-        ask = Ask(uri, home=True, range=asked, decode=self._decodes(uri), version=version)
+        ask = Ask(uri, home=True, range=asked, decode=self._decodes(uri), version=version, literal=self._dialect.objects)
+        if self._dialect.objects and spec.range is None:
+            ask = replace(ask, range=None)
         try:
             return await self._opened(ask, spec)
         except RangeIgnored as error:
@@ -91,6 +100,7 @@ class HttpSource:
     async def _opened(self, ask: Ask, spec: DownloadSpec) -> HttpOpening:
         arrival = await self._follow(spec, ask, lambda _: None)
         try:
+            await self._refuse(arrival, spec)
             mirror = Mirror(ask.uri, arrival.uri if arrival.uri != ask.uri else None, home=arrival.home)
             status, fields = arrival.reply.status, arrival.reply.fields
             now, version = self._clock.wall(), arrival.reply.version
@@ -113,11 +123,12 @@ class HttpSource:
             range=f"{absolute.start}-{last}",
             condition=resource.validator.condition,
             version=self._version(uri, spec, bulk=True),
+            literal=self._dialect.objects,
         )
         hops = [uri]
 
         def judge(reply: Reply) -> None:
-            if not _leads_on(reply):
+            if not _leads_on(reply) and not self._explains(reply):
                 request = RangeRequest(
                     span=absolute,
                     total=total,
@@ -130,8 +141,32 @@ class HttpSource:
 
         arrival = await self._follow(spec, ask, judge, hops)
         try:
+            await self._refuse(arrival, spec)
             await arrival.exchange.body(outlet, content_length(arrival.reply.fields))
         finally:
+            arrival.exchange.close()
+
+    async def document(
+        self, uri: str, spec: DownloadSpec, *, method: str = "GET", payload: bytes | None = None
+    ) -> AsyncGenerator[bytes]:
+        """The pieces of an answer that is no download, as they come. Close it, or walk to its end. Raises `TransferError`s."""
+        ask = Ask(uri, home=True, range=None, decode=True, literal=self._dialect.objects, method=method, payload=payload)
+        arrival = await self._follow(spec, ask, lambda _: None)
+        pouring: asyncio.Future[None] | None = None
+        try:
+            await self._refuse(arrival, spec)
+            status, fields = arrival.reply.status, arrival.reply.fields
+            if not 200 <= status < 300:
+                raise refusal(status, fields, arrival.uri, self._clock.wall())
+            belt = Belt()
+            length = content_length(fields)
+            pouring = asyncio.ensure_future(arrival.exchange.body(belt, length, decoded=is_encoded(fields)))
+            async for piece in belt.pieces(pouring, spec.timeout, without_credentials(arrival.uri)):
+                yield piece
+        finally:
+            if pouring is not None:
+                pouring.cancel()
+                await asyncio.wait([pouring])
             arrival.exchange.close()
 
     async def close(self) -> None:
@@ -167,6 +202,20 @@ class HttpSource:
             hops.append(hop.uri)
             ask = replace(ask, uri=hop.uri, home=ask.home and hop.same_origin)
 
+    def _explains(self, reply: Reply) -> bool:
+        """Whether the reply is a refusal whose body says why, in the words of the dialect."""
+        return self._dialect.refusal is not None and (reply.status in REDIRECTS or reply.status >= 400) and reply.status != 416
+
+    async def _refuse(self, arrival: Arrival, spec: DownloadSpec) -> None:
+        """Raise what the dialect makes of a refusal, its body read as far as that is needed."""
+        if self._dialect.refusal is None or not self._explains(arrival.reply):
+            return
+        excerpt = Excerpt()
+        with suppress(TransferError, TimeoutError):
+            async with asyncio.timeout(spec.timeout):
+                await arrival.exchange.body(excerpt, content_length(arrival.reply.fields))
+        raise self._dialect.refusal(arrival.reply.status, arrival.reply.fields, bytes(excerpt.taken), arrival.uri)
+
     def _loop_for(self, ask: Ask) -> CurlLoop:
         """Connections that can be shared are kept apart: libcurl waits for one of these only where it sees no others."""
         shared = ask.version != pycurl.CURL_HTTP_VERSION_1_1
@@ -184,10 +233,9 @@ class HttpSource:
             return pycurl.CURL_HTTP_VERSION_1_1
         return pycurl.CURL_HTTP_VERSION_2TLS
 
-    @staticmethod
-    def _decodes(uri: str) -> bool:
+    def _decodes(self, uri: str) -> bool:
         """Whether a content coding is to be undone. Of a file that is compressed by its own name it is the file's own."""
-        return _COMPRESSED.match(uri) is None
+        return not self._dialect.objects and _COMPRESSED.match(uri) is None
 
 
 def _site(uri: str) -> str:
