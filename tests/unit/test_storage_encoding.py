@@ -50,6 +50,11 @@ specs = st.builds(
     retries=st.integers(0, 100),
     timeout=st.floats(0.1, 1e6),
     http3=st.booleans(),
+    endpoint_url=maybe_texts,
+    region=maybe_texts,
+    profile=maybe_texts,
+    anonymous=st.booleans(),
+    requester_pays=st.booleans(),
 )
 parts = st.builds(Part, maybe_texts, st.none() | sizes, st.lists(digests, max_size=2).map(tuple), st.none() | numbers)
 resources = st.builds(

@@ -84,6 +84,11 @@ _EDITABLE = (
     "key",
     "overwrite",
     "http3",
+    "endpoint_url",
+    "region",
+    "profile",
+    "anonymous",
+    "requester_pays",
 )
 
 

@@ -62,6 +62,12 @@ class DownloadSpec:
     retries: int = 5
     timeout: float = 30.0
     http3: bool = False
+    endpoint_url: str | None = None
+    """Who is asked for what is at s3://, `None` for Amazon. The next four are for s3:// as well."""
+    region: str | None = None
+    profile: str | None = None
+    anonymous: bool = False
+    requester_pays: bool = False
 
     def __repr__(self) -> str:
         # A spec turns up in tracebacks and logs: what is secret in it must not.
@@ -83,7 +89,7 @@ class DownloadSpec:
             if not re.fullmatch(_FIELD_NAME, name):
                 raise InvalidRequest(f"'{visible(name)}' is not a header name: write -H 'Name: value'")
             refuse_control(value, f"the header {name}")
-        for label in ("user_agent", "referer", "user", "bearer", "proxy"):
+        for label in ("user_agent", "referer", "user", "bearer", "proxy", "endpoint_url", "region", "profile"):
             refuse_control(getattr(self, label) or "", label.replace("_", " "))
         for label in ("directory", "output", "cookies", "cacert", "cert", "key"):
             if _UNNAMEABLE.search(getattr(self, label) or ""):

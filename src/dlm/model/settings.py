@@ -139,6 +139,11 @@ class Settings:
     retries: int = _choice(Unit.COUNT, "try again this often after failures that may pass", 5, most=10_000)
     timeout: float = _choice(Unit.DURATION, "give a silent server this many seconds", 30.0, metavar="SECONDS")
     http3: bool = _choice(Unit.SWITCH, "try HTTP/3 first", False)
+    endpoint_url: str | None = _choice(Unit.TEXT, "ask this service for s3://, not Amazon", metavar="URL")
+    region: str | None = _choice(Unit.TEXT, "expect the buckets of s3:// in this region")
+    profile: str | None = _choice(Unit.TEXT, "take credentials for s3:// from this profile", metavar="NAME")
+    anonymous: bool = _choice(Unit.SWITCH, "use no credentials for s3://", False)
+    requester_pays: bool = _choice(Unit.SWITCH, "pay for requests to s3:// where their owner wants that", False)
     windows: str | None = _choice(
         Unit.TEXT,
         "work the queue by the week, such as 'mon-fri 08:00-18:00 limit 2M; sat,sun stop'",

@@ -43,6 +43,11 @@ _PLAIN_SPEC_FIELDS = (
     "retries",
     "timeout",
     "http3",
+    "endpoint_url",
+    "region",
+    "profile",
+    "anonymous",
+    "requester_pays",
 )
 
 

@@ -35,13 +35,28 @@ _ALWAYS = frozenset({"limit_rate", "retries"})
 """Fields that may change while a worker holds the download."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("netrc", "insecure", "overwrite", "resume", "http3"), (bool,)),
+    **dict.fromkeys(("netrc", "insecure", "overwrite", "resume", "http3", "anonymous", "requester_pays"), (bool,)),
     **dict.fromkeys(("connections", "retries"), (int,)),
     "limit_rate": (int, type(None)),
     "timeout": (int, float),
     "directory": (str,),
     **dict.fromkeys(
-        ("output", "user_agent", "referer", "cookies", "user", "bearer", "proxy", "cacert", "cert", "key"), (str, type(None))
+        (
+            "output",
+            "user_agent",
+            "referer",
+            "cookies",
+            "user",
+            "bearer",
+            "proxy",
+            "cacert",
+            "cert",
+            "key",
+            "endpoint_url",
+            "region",
+            "profile",
+        ),
+        (str, type(None)),
     ),
 }
 """What may stand in the plain fields of a spec."""
