@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -66,3 +66,21 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     """The objects of a `--json` output, one a line."""
     assert text == "" or text.endswith("\n")
     return [json.loads(line) for line in text.splitlines()]
+
+
+def killed_on_the_way(
+    args: Sequence[str], folder: Path, *, after: int = 1_000_000, env: Mapping[str, str] | None = None
+) -> int:
+    """Run a `dlm get` of one file, slowly, and kill it once a megabyte of it is durable. Gives the bytes that are."""
+    with RunningDlm(*args, "--limit-rate", "2M", cwd=folder, env=env) as running:
+
+        def durable() -> int:
+            with RunningDlm("list", "--json", cwd=folder, env=env) as listing:
+                rows = json_lines(listing.end()[1])
+            return int(rows[0]["downloaded"]) if rows else 0
+
+        until(lambda: running.process.poll() is not None or durable() > 1_000_000)
+        assert running.process.poll() is None, running.end()
+        running.process.kill()
+        running.process.wait()
+        return durable()

@@ -1,0 +1,1 @@
+"""WebDAV: HTTP with PROPFIND (RFC 4918)."""
