@@ -42,6 +42,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "pycurl": ("dlm/protocols/curl/",),
     "sqlite3": ("dlm/storage/",),
     "click": ("dlm/cli/",),
+    "botocore": ("dlm/protocols/s3/",),
     "opentelemetry": ("dlm/observing/",),
 }
 NAMED = re.compile(r"(dlm(?:\.\w+)+)(?::\w+)?")

@@ -21,7 +21,12 @@ class Entry:
     install: str
 
 
-BUILTIN = (Entry(("http", "https"), "dlm.protocols.curl.source:HttpSource", "pip install --force-reinstall pycurl"),)
+_CURL = "pip install --force-reinstall pycurl"
+BUILTIN = (
+    Entry(("http", "https"), "dlm.protocols.curl.source:HttpSource", _CURL),
+    Entry(("dav", "davs", "webdav", "webdavs"), "dlm.protocols.dav.source:DavSource", _CURL),
+    Entry(("s3",), "dlm.protocols.s3.source:S3Source", _CURL),
+)
 
 
 class Registry:

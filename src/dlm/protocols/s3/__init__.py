@@ -1,0 +1,1 @@
+"""S3: HTTP with signed requests."""
