@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -301,7 +302,7 @@ def test_config_lists_values_and_sources(dlm: Runner, isolated_environment: Path
     monkeypatch.setenv("DLM_CONECTIONS", "3")
     ran = dlm("config")
     assert ran.code == 0
-    assert "jobs         9" in ran.out
+    assert re.search(r"^jobs +9 ", ran.out, re.MULTILINE)
     assert f"{path}:jobs" in ran.out
     assert "http://proxy:3128" in ran.out
     assert "secret" not in ran.out
