@@ -65,7 +65,7 @@ class S3Peer:
             endpoint_url=self.endpoint,
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=secret,
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
         )
 
     def put(self, key: str, content: bytes, bucket: str = BUCKET, **facts: Any) -> Any:

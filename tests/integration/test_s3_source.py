@@ -8,6 +8,7 @@ import importlib.util
 import json
 import re
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from dlm.clock import SystemClock
 from dlm.model.download import DownloadSpec
-from dlm.model.error import Denied, DlmError, InvalidRequest, NotFound, Refused, Untrusted
+from dlm.model.error import Denied, DlmError, InvalidRequest, NotFound, Refused, TimedOut, Untrusted
 from dlm.model.listing import Entry, Kind
 from dlm.model.resource import Digest, Mirror, Resource
 from dlm.model.span import Span
@@ -368,6 +369,56 @@ def test_a_bucket_in_another_region_is_found() -> None:
 
         with_source(scenario)
         assert len(server.requests) == 3
+
+
+def test_a_span_is_refused_in_the_same_words() -> None:
+    """What is refused later, when the download has long begun, says why as well; and it is asked for elsewhere as well."""
+
+    def script(asked: Asked) -> Answer:
+        if "range" not in asked.fields:
+            return Answer(200, {}, b"12345")
+        return refusal(400, "ExpiredToken") if "/eu-central-1/" in asked.fields["authorization"] else moved
+
+    moved = refusal(307, "TemporaryRedirect", {"x-amz-bucket-region": "eu-central-1", "Location": "http://127.0.0.1:1/"})
+    with Scripted(script) as server:
+
+        async def scenario(source: S3Source) -> None:
+            opening, pail = await source.open("s3://bkt/key", spec_for(server)), Pail()
+            await opening.close()
+            with pytest.raises(Denied, match=r"s3://bkt/key is refused: the credentials have expired") as caught:
+                await source.fetch(opening.resource, opening.resource.mirrors[0], Span(1, 5), pail, spec_for(server))
+            assert (caught.value.uri, pail.offers) == ("s3://bkt/key", 0)
+
+        with_source(scenario)
+        assert len(server.requests) == 3
+
+
+def test_a_service_that_falls_silent_in_a_list_is_not_waited_for() -> None:
+    """Longer than the time-out."""
+    silence = threading.Event()
+
+    def half() -> Iterator[bytes]:
+        yield b"<ListBucketResult>"
+        silence.wait(10)
+
+    with Scripted(lambda _: Answer(200, {}, half())) as server:
+        error = error_of(listed, "s3://bkt/", spec_for(server, timeout=0.2))
+        silence.set()
+    assert isinstance(error, TimedOut)
+    assert "s3://bkt/ was silent for 0.2 s" in str(error)
+
+
+@pytest.mark.peer
+def test_a_signed_link_is_plain_http(dlm: RunDlm, seaweedfs: S3Peer, tmp_path: Path) -> None:
+    """It needs no keys, and its signature is shown nowhere."""
+    seaweedfs.put("linked.bin", b"12345")
+    link = seaweedfs.client().generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "linked.bin"})
+    result = dlm("get", link)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "linked.bin").read_bytes() == b"12345"
+    result = dlm("get", link + "0")
+    assert result.returncode == 4
+    assert link.rpartition("=")[2] not in result.stderr
 
 
 @pytest.mark.parametrize("fields", [{}, {"x-amz-bucket-region": "us-east-1"}, {"x-amz-bucket-region": "eu-central-1"}])

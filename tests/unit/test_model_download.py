@@ -191,3 +191,14 @@ def test_ids_and_labels() -> None:
     assert download.label == "file.zip"
     assert replace(download, name="other.zip").label == "other.zip"
     assert replace(download, spec=replace(SPEC, uris=("https://h/",))).label == "https://h/"
+
+
+def test_an_endpoint_is_the_address_of_a_service() -> None:
+    """With a host, and without a name and password, which would be shown."""
+    spec = DownloadSpec(uris=("s3://bkt/key",), directory="/")
+    for endpoint in ("http://127.0.0.1:9000", "https://s3.example.org/base/", None):
+        assert replace(spec, endpoint_url=endpoint).check()
+    for endpoint in ("minio:9000", "ftp://h", "https://", "https://me:hidden@h", "https://h?x", "https://h#x", "https://h h"):
+        with pytest.raises(InvalidRequest, match="is not the address of a service") as caught:
+            replace(spec, endpoint_url=endpoint).check()
+        assert "hidden" not in str(caught.value)

@@ -67,6 +67,9 @@ def test_what_cannot_pass_is_not_tried_again() -> None:
         (301, "PermanentRedirect", {"x-amz-bucket-region": "eu-central-1"}, "", "eu-central-1"),
         (400, "AuthorizationHeaderMalformed", {}, "<Region>ap-south-1</Region>", "ap-south-1"),
         (301, "", {"x-amz-bucket-region": "eu-central-1"}, "", "eu-central-1"),
+        (307, "TemporaryRedirect", {}, "<Endpoint>bkt.s3-us-west-2.amazonaws.com</Endpoint>", "us-west-2"),
+        (307, "TemporaryRedirect", {}, "<Endpoint>bkt.s3.us-west-2.amazonaws.com</Endpoint>", "us-west-2"),
+        (302, "", {"location": "https://me:hidden@else.example/"}, "", None),
         (301, "PermanentRedirect", {"x-amz-bucket-region": "evil.example/"}, "", None),
         (400, "AuthorizationHeaderMalformed", {}, "", None),
     ],
@@ -76,6 +79,7 @@ def test_a_bucket_elsewhere_says_where(status: int, code: str, fields: dict[str,
     found = error(status, code, fields=fields, more=more)
     assert isinstance(found, WrongRegion)
     assert found.region == region
+    assert "hidden" not in str(found)
 
 
 def test_what_is_not_known_is_quoted_harmlessly() -> None:

@@ -20,6 +20,7 @@ DownloadId = NewType("DownloadId", str)
 """16 hexadecimal digits; users may give any unique prefix."""
 
 _UNNAMEABLE = re.compile(r"[\x00\ud800-\udfff]")
+_ENDPOINT = r"(?i:https?)://[^\s/@?#]+(?:/[^\s?#]*)?"
 _FIELD_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 
@@ -94,6 +95,8 @@ class DownloadSpec:
         for label in ("directory", "output", "cookies", "cacert", "cert", "key"):
             if _UNNAMEABLE.search(getattr(self, label) or ""):
                 raise InvalidRequest(f"the {label} holds a zero byte or bytes that are not UTF-8")
+        if self.endpoint_url is not None and not re.fullmatch(_ENDPOINT, self.endpoint_url):
+            raise InvalidRequest("the endpoint is not the address of a service: write one such as https://s3.example.org")
         if not 1 <= self.connections <= 256:
             raise InvalidRequest(f"{self.connections} connections cannot be opened: choose 1 to 256")
         if self.retries < 0:

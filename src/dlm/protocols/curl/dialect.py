@@ -18,8 +18,8 @@ Refusal = Callable[[int, Fields, bytes, str], TransferError]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`objects` are stored bytes, not pages: the path goes out as it is written, no content coding is undone, and the first
-    request names no range, because every object has ranges and a whole reply tells more of it.
+    """`objects` are stored bytes, not pages: the path goes out as it is written, no content coding is undone, no redirect is
+    followed, and the first request names no range, because every object has ranges and a whole reply tells more of it.
 
     `refusal` words the replies that bring no file; without it their status alone does.
     """

@@ -128,7 +128,7 @@ class HttpSource:
         hops = [uri]
 
         def judge(reply: Reply) -> None:
-            if not _leads_on(reply) and not self._explains(reply):
+            if not self._leads_on(reply) and not self._explains(reply):
                 request = RangeRequest(
                     span=absolute,
                     total=total,
@@ -185,7 +185,7 @@ class HttpSource:
             try:
                 # The first byte may take longer than the next one.
                 reply = await exchange.head(2 * spec.timeout)
-                if not _leads_on(reply):
+                if not self._leads_on(reply):
                     return Arrival(exchange, reply, ask.uri, ask.home)
                 await exchange.discard()
             except BaseException:
@@ -201,6 +201,13 @@ class HttpSource:
             )
             hops.append(hop.uri)
             ask = replace(ask, uri=hop.uri, home=ask.home and hop.same_origin)
+
+    def _leads_on(self, reply: Reply) -> bool:
+        """Whether it is a redirect that says where to. One that does not is judged like any other reply that brings no file.
+
+        A signed request is good for one host only, so those of objects are not followed.
+        """
+        return reply.status in REDIRECTS and reply.fields.get("location") is not None and not self._dialect.objects
 
     def _explains(self, reply: Reply) -> bool:
         """Whether the reply is a refusal whose body says why, in the words of the dialect."""
@@ -245,8 +252,3 @@ def _site(uri: str) -> str:
 
 
 _origin = lru_cache(maxsize=1024)(origin)
-
-
-def _leads_on(reply: Reply) -> bool:
-    """Whether it is a redirect that says where to. One that does not is judged like any other reply that brings no file."""
-    return reply.status in REDIRECTS and reply.fields.get("location") is not None

@@ -72,7 +72,8 @@ def service_at(region: str | None, endpoint: str | None, path_style: bool | None
     """The service as it is configured. Raises `InvalidRequest` for what could be no region or no endpoint."""
     if region and checked_region(region) is None:
         raise InvalidRequest(f"'{visible(region)}' is no name of a region: write one such as eu-central-1")
-    if endpoint and (urlsplit(endpoint).scheme not in {"http", "https"} or not urlsplit(endpoint).hostname):
+    parts = urlsplit(endpoint or "")
+    if endpoint and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
         raise InvalidRequest(f"'{without_credentials(endpoint)}' is no endpoint: write one such as https://s3.example.org")
     return Service(region or FIRST_REGION, endpoint or None, path_style)
 

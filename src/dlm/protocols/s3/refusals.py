@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from dlm.model.address import without_credentials
@@ -9,7 +10,7 @@ from dlm.model.error import Denied, DlmError, NotFound, Refused, ServerBusy, Ser
 from dlm.model.text import printable
 from dlm.protocols.http.dates import retry_after
 from dlm.protocols.http.fields import Fields
-from dlm.protocols.http.judgement import refusal
+from dlm.protocols.http.judgement import REDIRECTS, refusal
 from dlm.protocols.http.xml import Node, Records
 from dlm.protocols.s3.address import checked_region
 
@@ -52,6 +53,7 @@ REFUSALS: dict[str, tuple[type[TransferError], str]] = {
 _ELSEWHERE = frozenset(
     {"PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
+_OF_AMAZON = re.compile(r"\bs3[.-]([a-z0-9-]+)\.amazonaws\.com")
 _TELLING = frozenset({"AccessDenied", "InvalidToken", "AllAccessDisabled", "AccountProblem"})
 """Codes whose own message may say more than our sentence."""
 
@@ -63,7 +65,7 @@ def refused(clock: Callable[[], float]) -> Callable[[int, Fields, bytes, str], T
         shown = without_credentials(uri)
         error = _error_of(body, shown)
         code = error.get("Code") or ""
-        if code in _ELSEWHERE or (status == 301 and not code):
+        if code in _ELSEWHERE or status in REDIRECTS:
             return _elsewhere(error, fields, shown)
         if fields.get("x-amz-delete-marker") == "true":
             return NotFound(f"{shown} was deleted: its newest version is a delete marker", uri=shown)
@@ -94,9 +96,12 @@ def _error_of(body: bytes, shown: str) -> Node:
 
 
 def _elsewhere(error: Node, fields: Fields, shown: str) -> WrongRegion:
-    region = checked_region(fields.get("x-amz-bucket-region") or error.get("Region"))
-    where = f" in {region}" if region else ""
-    wrong = WrongRegion(f"{shown} is elsewhere{where}: name the right region by --region, or the endpoint", uri=shown)
+    in_endpoint = _OF_AMAZON.search(error.get("Endpoint") or "")
+    said = fields.get("x-amz-bucket-region") or error.get("Region") or (in_endpoint and in_endpoint[1])
+    region, location = checked_region(said or None), without_credentials(fields.get("location") or "")
+    where = f" in {region}" if region else f" at {printable(location)[:LONGEST_QUOTE]}" if location else ""
+    sentence = f"{shown} is elsewhere{where}: name the right region by --region, or the right service by --endpoint-url"
+    wrong = WrongRegion(sentence, uri=shown)
     wrong.region = region
     return wrong
 
