@@ -68,19 +68,20 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def killed_on_the_way(
-    args: Sequence[str], folder: Path, *, after: int = 1_000_000, env: Mapping[str, str] | None = None
-) -> int:
-    """Run a `dlm get` of one file, slowly, and kill it once a megabyte of it is durable. Gives the bytes that are."""
-    with RunningDlm(*args, "--limit-rate", "2M", cwd=folder, env=env) as running:
+def killed_on_the_way(args: Sequence[str], folder: Path) -> int:
+    """Run a `dlm get` of one file, slowly, and kill it after 8 MB. Gives the bytes that are durable, which are some."""
 
-        def durable() -> int:
-            with RunningDlm("list", "--json", cwd=folder, env=env) as listing:
-                rows = json_lines(listing.end()[1])
-            return int(rows[0]["downloaded"]) if rows else 0
+    def downloaded() -> int:
+        with RunningDlm("list", "--json", cwd=folder) as listing:
+            rows = json_lines(listing.end()[1])
+        return int(rows[0]["downloaded"]) if rows else 0
 
-        until(lambda: running.process.poll() is not None or durable() > 1_000_000)
+    with RunningDlm(*args, "--limit-rate", "3M", cwd=folder) as running:
+        # What is told while it runs may be ahead of what is durable, by two seconds at most.
+        until(lambda: running.process.poll() is not None or downloaded() > 8_000_000)
         assert running.process.poll() is None, running.end()
         running.process.kill()
         running.process.wait()
-        return durable()
+    durable = downloaded()
+    assert durable > 0
+    return durable

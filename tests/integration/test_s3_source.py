@@ -470,6 +470,13 @@ def test_what_the_user_asks_is_signed_and_sent() -> None:
     assert "Basic" not in fields["authorization"]
 
 
+def test_the_secret_key_is_never_a_password() -> None:
+    """Also when the service, or who pretends to be it, asks for one."""
+    with Scripted(lambda _: Answer(401, {"WWW-Authenticate": 'Basic realm="x"'})) as server:
+        assert isinstance(error_of(resource_of, "s3://bkt/key", spec_for(server, netrc=True)), Denied)
+        assert [request.fields["authorization"].partition(" ")[0] for request in server.requests] == ["AWS4-HMAC-SHA256"]
+
+
 def test_an_object_stored_compressed_comes_as_it_is_stored() -> None:
     """Its digest, its length and its ranges are those of the stored bytes."""
     import gzip
@@ -571,7 +578,7 @@ def test_the_command_verifies_what_it_fetches(dlm: RunDlm, seaweedfs: S3Peer, co
 @pytest.mark.peer
 def test_what_a_kill_left_is_gone_on_with(seaweedfs: S3Peer, tmp_path: Path) -> None:
     """The bytes on disk are not fetched again, and the file is the right one."""
-    whole = generated(6_000_011, seed=5)
+    whole = generated(16_000_011, seed=5)
     seaweedfs.put("large.bin", whole)
     args = ("get", "-x", "2", "--json", "--user", KEYS, "--endpoint-url", seaweedfs.endpoint, f"s3://{BUCKET}/large.bin")
     durable = killed_on_the_way(args, tmp_path)

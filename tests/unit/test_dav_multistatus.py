@@ -18,6 +18,10 @@ HALF_FOUND = """<multistatus xmlns="DAV:"><response><href>http://else.example/da
 <propstat><prop><resourcetype><collection/></resourcetype></prop><status>HTTP/1.1 200 OK</status></propstat>
 <propstat><prop><getcontentlength>99</getcontentlength><getetag/></prop><status>HTTP/1.1 404 Not Found</status></propstat>
 </response></multistatus>"""
+UNTRUE = """<multistatus xmlns="DAV:"><response><href>/n</href>
+<propstat><prop><getcontentlength>7</getcontentlength></prop><status>HTTP/1.1 200 OK</status></propstat>
+<propstat><prop><resourcetype><collection/></resourcetype><getcontentlength>99</getcontentlength></prop>
+<status>HTTP/1.1 404 Not Found</status></propstat></response></multistatus>"""
 NONSENSE = """<multistatus xmlns="DAV:"><response><href>/n</href><propstat><prop><getcontentlength>-1</getcontentlength>
 <getlastmodified>today</getlastmodified></prop><status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"""
 GONE = """<multistatus xmlns="DAV:"><response><href>/n</href><status>HTTP/1.1 404 Not Found</status></response></multistatus>"""
@@ -30,6 +34,7 @@ UNREADABLE = """<multistatus xmlns="DAV:"><response><href>http://[x/y</href></re
     [
         (APACHE, Member("/dav/a b.bin", Kind.FILE, 12, 1_000_000.0, '"c-1"')),
         (HALF_FOUND, Member("/dav/x", Kind.FOLDER, None, None, None)),
+        (UNTRUE, Member("/n", Kind.FILE, 7, None, None)),
         (NONSENSE, Member("/n", Kind.FILE, None, None, None)),
         (GONE, None),
         (NAMELESS, None),
