@@ -138,7 +138,12 @@ def seaweedfs(directory: Path) -> Iterator[S3Peer]:
         storage.mkdir()
         flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
         flags += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=20", "-master.volumeSizeLimitMB=64"]
-        flags += [f"-filer.localSocket={storage}/f", f"-s3.localSocket={storage}/s", "-master.telemetry=false"]
+        flags += [
+            f"-filer.localSocket={storage}/f",
+            f"-s3.localSocket={storage}/s",
+            "-master.telemetry=false",
+            "-s3.domainName=s3.localhost",
+        ]
         flags += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={storage}", "-filer", "-s3", f"-s3.config={directory}/s3.json"]
         port = ports[names.index("s3.port")]
         return S3Peer(port, directory / "output.log"), (program, "server", *flags), (port,)

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -524,6 +525,43 @@ def test_credentials_come_from_where_the_users_tools_have_them(tmp_path: Path, m
     error = error_of(resource_of, "s3://bkt/key", replace(spec, profile="nobody"))
     assert type(error) is InvalidRequest
     assert "nobody" in str(error)
+
+
+@pytest.mark.peer
+def test_a_bucket_may_be_a_part_of_the_hosts_name(seaweedfs: S3Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Amazon has it, and as the profile may want it of another service."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    seaweedfs.put("by/name ü", b"12345")
+    service = f"endpoint_url = http://s3.localhost:{seaweedfs.port}\ns3 =\n  addressing_style = virtual\n"
+    (tmp_path / "config").write_text(f"[default]\n{service}")
+    spec = replace(spec_of("s3://x/y", seaweedfs), endpoint_url=None)
+    assert resource_of(f"s3://{BUCKET}/by/name%20%C3%BC", spec).part.size == 5
+    assert [entry.name for entry in listed(f"s3://{BUCKET}/by/", spec)] == ["name ü"]
+    error = error_of(resource_of, f"s3://{BUCKET}/nope", spec)
+    assert str(error).startswith(f"s3://{BUCKET}/nope is not there")
+
+
+def test_credentials_that_run_out_are_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a request is signed with them; that they cannot be had is one sentence."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    keys = {"Version": 1, "AccessKeyId": "KEY$(wc -l < count)", "SecretAccessKey": "x", "SessionToken": "y"}
+    soon = {"Expiration": (datetime.now(UTC) + timedelta(minutes=5)).isoformat()}
+    document = json.dumps(keys | soon).replace('"', '\\"')
+    (tmp_path / "keys.sh").write_text(f'cd {tmp_path}\ntest -f broken && exit 1\necho >> count\necho "{document}"\n')
+    (tmp_path / "config").write_text(f"[profile short]\ncredential_process = sh {tmp_path}/keys.sh\n")
+    with Scripted(lambda _: Answer(200, {}, b"1")) as server:
+
+        async def scenario(source: S3Source) -> None:
+            spec = spec_for(server, user=None, profile="short")
+            for _ in range(2):
+                await (await source.open("s3://bkt/key", spec)).close()
+            (tmp_path / "broken").touch()
+            with pytest.raises(Denied, match="the credentials of AWS cannot be had"):
+                await source.open("s3://bkt/key", spec)
+
+        with_source(scenario)
+        first, second = (request.fields["authorization"].partition("/")[0] for request in server.requests)
+    assert first != second
 
 
 def test_without_credentials_it_is_asked_for_anonymously(monkeypatch: pytest.MonkeyPatch) -> None:
