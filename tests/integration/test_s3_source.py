@@ -532,13 +532,22 @@ def test_a_bucket_may_be_a_part_of_the_hosts_name(seaweedfs: S3Peer, tmp_path: P
     """As Amazon has it, and as the profile may want it of another service."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     seaweedfs.put("by/name ü", b"12345")
-    service = f"endpoint_url = http://s3.localhost:{seaweedfs.port}\ns3 =\n  addressing_style = virtual\n"
-    (tmp_path / "config").write_text(f"[default]\n{service}")
+
+    def configure(port: int) -> None:
+        service = f"endpoint_url = http://s3.localhost:{port}\ns3 =\n  addressing_style = virtual\n"
+        (tmp_path / "config").write_text(f"[default]\n{service}")
+
+    configure(seaweedfs.port)
     spec = replace(spec_of("s3://x/y", seaweedfs), endpoint_url=None)
     assert resource_of(f"s3://{BUCKET}/by/name%20%C3%BC", spec).part.size == 5
     assert [entry.name for entry in listed(f"s3://{BUCKET}/by/", spec)] == ["name ü"]
     error = error_of(resource_of, f"s3://{BUCKET}/nope", spec)
     assert str(error).startswith(f"s3://{BUCKET}/nope is not there")
+    with Scripted(lambda _: Answer(200, {}, b"1")) as server:
+        configure(server.port)
+        resource_of(f"s3://{BUCKET}/key", spec)
+        asked = server.requests[0]
+        assert (asked.fields["host"], asked.target) == (f"{BUCKET}.s3.localhost:{server.port}", "/key")
 
 
 def test_credentials_that_run_out_are_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
