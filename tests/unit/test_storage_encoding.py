@@ -55,6 +55,8 @@ specs = st.builds(
     profile=maybe_texts,
     anonymous=st.booleans(),
     requester_pays=st.booleans(),
+    ftp_tls=st.booleans(),
+    ftp_active=st.booleans(),
 )
 parts = st.builds(Part, maybe_texts, st.none() | sizes, st.lists(digests, max_size=2).map(tuple), st.none() | numbers)
 resources = st.builds(

@@ -89,6 +89,8 @@ _EDITABLE = (
     "profile",
     "anonymous",
     "requester_pays",
+    "ftp_tls",
+    "ftp_active",
 )
 
 

@@ -69,6 +69,8 @@ class DownloadSpec:
     profile: str | None = None
     anonymous: bool = False
     requester_pays: bool = False
+    ftp_tls: bool = False
+    ftp_active: bool = False
 
     def __repr__(self) -> str:
         # A spec turns up in tracebacks and logs: what is secret in it must not.

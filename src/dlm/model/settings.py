@@ -144,6 +144,8 @@ class Settings:
     profile: str | None = _choice(Unit.TEXT, "take credentials for s3:// from this profile", metavar="NAME")
     anonymous: bool = _choice(Unit.SWITCH, "use no credentials for s3://", False)
     requester_pays: bool = _choice(Unit.SWITCH, "pay for requests to s3:// where their owner wants that", False)
+    ftp_tls: bool = _choice(Unit.SWITCH, "log in to ftp:// servers within TLS only, as ftpes:// does", False)
+    ftp_active: bool = _choice(Unit.SWITCH, "let FTP servers connect back for the data (active mode)", False)
     windows: str | None = _choice(
         Unit.TEXT,
         "work the queue by the week, such as 'mon-fri 08:00-18:00 limit 2M; sat,sun stop'",

@@ -48,6 +48,8 @@ _PLAIN_SPEC_FIELDS = (
     "profile",
     "anonymous",
     "requester_pays",
+    "ftp_tls",
+    "ftp_active",
 )
 
 

@@ -35,7 +35,9 @@ _ALWAYS = frozenset({"limit_rate", "retries"})
 """Fields that may change while a worker holds the download."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("netrc", "insecure", "overwrite", "resume", "http3", "anonymous", "requester_pays"), (bool,)),
+    **dict.fromkeys(
+        ("netrc", "insecure", "overwrite", "resume", "http3", "anonymous", "requester_pays", "ftp_tls", "ftp_active"), (bool,)
+    ),
     **dict.fromkeys(("connections", "retries"), (int,)),
     "limit_rate": (int, type(None)),
     "timeout": (int, float),
