@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z]+://[A-Za-z0-9.-]+(?::(?:\d{1,4}|[1-5]\d{4}))?(?:/
 """Addresses in which no secret can be, as nearly all are."""
 _KEPT = 4096
 """Addresses that are remembered as checked: a list of them is checked where it is read, and where it is carried out."""
-_PORTS = {"http": 80, "https": 443, "dav": 80, "webdav": 80, "davs": 443, "webdavs": 443, "s3": 443}
+_PORTS = {"http": 80, "https": 443, "ftp": 21, "ftpes": 21, "ftps": 990} | dict.fromkeys(("dav", "webdav"), 80) | dict.fromkeys(("davs", "webdavs", "s3"), 443)
 
 
 @lru_cache(maxsize=1024)
@@ -54,7 +54,7 @@ def _fault_of(uri: str) -> str | None:
         port = parts.port
     except ValueError:
         return "'{shown}' is not a URL: its host or port cannot be read"
-    if parts.scheme.lower() in {"http", "https"} and not parts.hostname:
+    if parts.scheme.lower() in _PORTS and not parts.hostname:
         return "'{shown}' is not a URL: it names no host"
     if port == 0:
         return "'{shown}' names port 0, which no server has"
