@@ -26,6 +26,7 @@ BUILTIN = (
     Entry(("http", "https"), "dlm.protocols.curl.source:HttpSource", _CURL),
     Entry(("dav", "davs", "webdav", "webdavs"), "dlm.protocols.dav.source:DavSource", _CURL),
     Entry(("s3",), "dlm.protocols.s3.source:S3Source", _CURL),
+    Entry(("ftp", "ftpes", "ftps"), "dlm.protocols.ftp.source:FtpSource", "a Python with its module ssl"),
 )
 
 

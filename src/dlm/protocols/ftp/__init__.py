@@ -1,0 +1,1 @@
+"""FTP and FTPS, without libcurl: why, is told in the book's chapter *FTP or bust*."""
