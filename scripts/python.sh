@@ -22,6 +22,21 @@ install_debian() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# unpack_debian FOLDER PACKAGE...: for packages that cannot be installed beside others. Root is not needed.
+unpack_debian() {
+  command -v apt-get >/dev/null 2>&1 || return 0
+  folder=$1
+  shift
+  [ ! -e "$folder/.$1" ] || return 0
+  echo "Unpacking: $*"
+  rm -rf "$folder"
+  mkdir -p "$folder/packages"
+  (cd "$folder/packages" && apt-get download -qq "$@" >/dev/null)
+  for package in "$folder"/packages/*.deb; do dpkg -x "$package" "$folder"; done
+  rm -r "$folder/packages"
+  touch "$folder/.$1"
+}
+
 # Prints the first interpreter that is new enough.
 find_python() {
   for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do

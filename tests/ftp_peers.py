@@ -83,12 +83,13 @@ def proftpd(
     program, modules, libraries = _find_proftpd()
     root = write_files(directory / "root", files)
     passwords = directory / "passwords"
-    passwords.write_text(f"{USER}:{_PASSWORD_HASH}:{os.getuid()}:{os.getgid()}::{root}:/bin/sh\n")
+    place = f"{os.getuid()}:{os.getgid()}::{root}:/bin/sh"
+    passwords.write_text(f"{USER}:{_PASSWORD_HASH}:{place}\nftp:*:{place}\n")
     passwords.chmod(0o600)
 
     def launch() -> tuple[FtpPeer, Sequence[str], Sequence[int]]:
         (port,) = free_ports(1)
-        peer = FtpPeer(root, port, "ftp" if certificates is None else "ftpes", directory / "proftpd.log")
+        peer = FtpPeer(root, port, "ftp" if certificates is None else "ftpes", directory / "output.log")
         config = directory / "proftpd.conf"
         config.write_text(_proftpd_config(peer, directory, modules, certificates, most))
         environment = ("env", f"LD_LIBRARY_PATH={libraries}") if libraries else ()
@@ -168,7 +169,6 @@ def _proftpd_config(peer: FtpPeer, directory: Path, modules: Path, certificates:
         AuthUserFile {directory}/passwords
         RequireValidShell off
         WtmpLog off
-        SystemLog {peer.log}
         TransferLog none
         AllowRetrieveRestart on
         UseFtpUsers off
@@ -176,8 +176,8 @@ def _proftpd_config(peer: FtpPeer, directory: Path, modules: Path, certificates:
         {f"MaxClientsPerHost {most}" if most else ""}
         {tls}
         <Anonymous {peer.root}>
-          User {USER}
-          UserAlias anonymous {USER}
+          User ftp
+          UserAlias anonymous ftp
           AnonRequirePassword off
           RequireValidShell off
         </Anonymous>

@@ -51,6 +51,15 @@ class Target:
     path: bytes
 
     @property
+    def name(self) -> str | None:
+        """The last component as a suggestion for the file's name."""
+        last = self.path.rpartition(b"/")[2]
+        try:
+            return last.decode() or None
+        except UnicodeDecodeError:
+            return last.decode("latin-1")
+
+    @property
     def is_folder(self) -> bool:
         """Whether the address names a folder."""
         return not self.path or self.path.endswith(b"/")

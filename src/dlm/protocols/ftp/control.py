@@ -51,6 +51,7 @@ class Control:
         self._reader = ReplyReader()
         self._owed = 1  # the greeting
         self._doomed = False
+        self._logged_in = False
         self._says_utf8 = False
         self._home: bytes | None = None
 
@@ -81,6 +82,7 @@ class Control:
             await self._protect_data()
         if not (reply := await self.command("TYPE I")).is_good:
             raise ProtocolViolation(f"{self.shown}: the server cannot send bytes as they are ({reply})", uri=self.shown)
+        self._logged_in = True
 
     async def command(self, verb: str, argument: bytes | None = None) -> Reply:
         """Send one, and give the first reply to it."""
@@ -125,8 +127,9 @@ class Control:
         return error
 
     def close(self) -> None:
-        """Give it up at once, politely where the server waits for a command."""
-        if self._owed == 0:
+        """Give it up at once, with a farewell where the server would understand it. Idempotent."""
+        if self._logged_in:
+            self._logged_in = False
             self.wire.say_goodbye(b"QUIT\r\n")
         self.wire.close()
 

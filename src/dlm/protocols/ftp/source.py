@@ -128,7 +128,7 @@ class FtpSource:
         retrieval = await self._begun(control, wanted, facts, part or Span(0, UNBOUNDED))
         resource = Resource(
             mirrors=(Mirror(uri),),
-            parts=(Part(size=retrieval.remaining, modified=facts.modified_at),),
+            parts=(Part(wanted.target.name, size=retrieval.remaining, modified=facts.modified_at),),
             validator=facts.validator,
             ranged=manners.ranges and facts.size is not None,
         )
