@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from dlm.model.error import InvalidRequest, ProtocolViolation, TransferError, Untrusted
 from dlm.protocols.ftp.address import Security
 from dlm.protocols.ftp.judgement import login_refusal
+from dlm.protocols.ftp.proxy import Proxy, connect_through
 from dlm.protocols.ftp.replies import Reply, ReplyReader, quoted_folder
-from dlm.protocols.ftp.wire import Wire
+from dlm.protocols.ftp.wire import Wire, connect, connect_to
 
 _PIECE = 4096
 ANONYMOUS = ("anonymous", "dlm@example.invalid")
@@ -34,7 +35,14 @@ class Login:
     name: str | None
     password: str = field(repr=False)
     trust: tuple[str | bool | None, ...] = ()
-    proxy: str | None = field(default=None, repr=False)
+    proxy: Proxy | None = None
+
+
+async def reach(login: Login, shown: str) -> Wire:
+    """A connection to the server, by way of the proxy if there is one."""
+    if login.proxy is not None:
+        return await connect_through(login.proxy, login.host, login.port, shown)
+    return await connect(login.host, login.port)
 
 
 class Control:
@@ -64,6 +72,13 @@ class Control:
     def owes_a_reply(self) -> bool:
         """Whether exactly one reply is still to come, as while a file is being sent."""
         return self._owed == 1
+
+    async def connect_beside(self, port: int) -> Wire:
+        """Another connection to where this one leads, at `port`."""
+        if self.login.proxy is not None:
+            return await connect_through(self.login.proxy, self.login.host, port, self.shown)
+        host, _, *rest = self.wire.peer
+        return await connect_to(self.wire.family, (host, port, *rest))
 
     async def log_in(self) -> None:
         """Everything up to where files can be asked for. One password is tried once."""

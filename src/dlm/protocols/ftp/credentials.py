@@ -8,6 +8,7 @@ from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
 from dlm.protocols.ftp.address import Target
 from dlm.protocols.ftp.control import Login
+from dlm.protocols.ftp.proxy import proxy_for
 
 
 def login_of(target: Target, spec: DownloadSpec) -> Login:
@@ -19,7 +20,15 @@ def login_of(target: Target, spec: DownloadSpec) -> Login:
         name, password = found or (name, password)
         colon = colon or (":" if found else "")
     trust = (spec.cacert, spec.insecure, spec.cert, spec.key)
-    return Login(target.host, target.port, target.security, name if colon and name else None, password, trust)
+    return Login(
+        target.host,
+        target.port,
+        target.security,
+        name if colon and name else None,
+        password,
+        trust,
+        proxy_for(target.host, spec.proxy),
+    )
 
 
 def _from_netrc(host: str, wanted: str) -> tuple[str, str] | None:

@@ -16,9 +16,8 @@ from dlm.model.download import DownloadSpec
 from dlm.model.error import DlmError
 from dlm.protocols.curl.trust import ca_bundle
 from dlm.protocols.ftp.address import Security
-from dlm.protocols.ftp.control import Control, Login
+from dlm.protocols.ftp.control import Control, Login, reach
 from dlm.protocols.ftp.errors import bad_certificate, translated
-from dlm.protocols.ftp.wire import connect
 
 SETTLING = 1.0
 """Seconds for the last reply of a transfer that was ended in its middle."""
@@ -93,7 +92,7 @@ class Pool:
         context = self._context(login, spec)
         with translated(shown):
             async with asyncio.timeout(min(CONNECT_TIMEOUT, spec.timeout)):
-                wire = await connect(login.host, login.port)
+                wire = await reach(login, shown)
             control = Control(wire, login, context, shown, spec.timeout)
             self._out.add(control)
             try:

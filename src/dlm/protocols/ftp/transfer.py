@@ -13,11 +13,11 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 
-from dlm.model.error import ProtocolViolation, RangeIgnored, Unreachable
+from dlm.model.error import InvalidRequest, ProtocolViolation, RangeIgnored, Unreachable
 from dlm.protocols.ftp.control import Control
 from dlm.protocols.ftp.judgement import Facts, refusal
 from dlm.protocols.ftp.replies import Reply, extended_port, passive_port, stated_size, stated_time
-from dlm.protocols.ftp.wire import Wire, accept_from, connect_to, listen_beside
+from dlm.protocols.ftp.wire import Wire, accept_from, listen_beside
 
 DATA_PATIENCE = 10.0
 """Seconds for a data connection to come about, before the other way is tried."""
@@ -118,13 +118,14 @@ async def _passive(control: Control, manners: Manners) -> Wire:
 
 
 async def _connect(control: Control, port: int) -> Wire:
-    host, _, *rest = control.wire.peer
     async with asyncio.timeout(min(DATA_PATIENCE, control.patience)):
-        return await connect_to(control.wire.family, (host, port, *rest))
+        return await control.connect_beside(port)
 
 
 async def _offer(control: Control, manners: Manners) -> socket.socket:
     """Listen, and tell the server where: by EPRT if it knows that, by PORT if not."""
+    if control.login.proxy is not None:
+        raise InvalidRequest("an FTP server cannot connect back through a proxy: leave --ftp-active out")
     listener = listen_beside(control.wire)
     try:
         host, port, *_ = listener.getsockname()

@@ -139,16 +139,16 @@ class Wire:
 
 async def connect(host: str, port: int) -> Wire:
     """To the first of the host's addresses that answers. Raises `OSError`: of the last address, when none does."""
-    addresses = await _addresses(host, port)
+    waiting = await addresses(host, port)
     running: set[asyncio.Future[Wire]] = set()
     error: OSError | None = None
     try:
-        while addresses or running:
-            if addresses:
-                family, _, _, _, address = addresses.pop(0)
+        while waiting or running:
+            if waiting:
+                family, _, _, _, address = waiting.pop(0)
                 running.add(asyncio.ensure_future(connect_to(family, address)))
             done, running = await asyncio.wait(
-                running, timeout=STAGGER if addresses else None, return_when=asyncio.FIRST_COMPLETED
+                running, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
             )
             for each in done:
                 failure = each.exception()
@@ -162,7 +162,8 @@ async def connect(host: str, port: int) -> Wire:
         await _abandon(running)
 
 
-async def _addresses(host: str, port: int) -> list[Any]:
+async def addresses(host: str, port: int) -> list[Any]:
+    """As `getaddrinfo` has them; without a thread where the host is an address already. Raises `OSError`."""
     with contextlib.suppress(socket.gaierror):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     try:
