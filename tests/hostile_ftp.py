@@ -62,6 +62,8 @@ class Habits:
     listing: bytes = b""
     tls: bytes = b"502 No.\r\n"
     """The reply to AUTH TLS, and what is slipped in behind it."""
+    tired: bytes | None = None
+    """What is answered to every command after the first file; where it is empty, the connection is closed."""
     reply_to: tuple[bytes, bytes] = (b"", b"")
     """A command, and what is answered to it instead."""
 
@@ -152,6 +154,8 @@ class Conversation:
         self._data: socket.socket | None = None
         self._peer: tuple[str, int] | None = None
         self._in = False
+        self._crowded = False
+        self._files = 0
 
     def hold(self) -> None:
         """Until it ends."""
@@ -186,6 +190,11 @@ class Conversation:
         verb, _, argument = line.partition(b" ")
         if verb in {b"MDTM", b"SIZE", b"RETR"}:
             self._quirk = argument.decode("latin-1").lstrip("/").partition("/")[0]
+        if self._habits.tired is not None and self._files:
+            self._sock.sendall(self._habits.tired)
+            if not self._habits.tired:
+                raise Gone
+            return
         command, instead = self._habits.reply_to
         if command and line.startswith(command):
             self._sock.sendall(instead)
@@ -333,6 +342,7 @@ class Conversation:
                 raise Gone
 
     def _conclude(self) -> None:
+        self._files += 1
         if self._quirk in {"cut", "unconfirmed", "orphaned"}:
             raise Gone
         if self._quirk == "broken":

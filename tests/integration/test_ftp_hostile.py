@@ -30,7 +30,7 @@ from dlm.model.span import Span
 from dlm.ports import Source
 from dlm.protocols.ftp.source import FtpSource
 from tests.contracts.outlets import Pail
-from tests.contracts.source import Ground, play, poured
+from tests.contracts.source import SETTLING, Ground, play, poured
 from tests.contracts.source_faults import FaultySourceContract
 from tests.fakes import some_bytes
 from tests.hostile_ftp import Habits, HostileFtp
@@ -301,6 +301,23 @@ def test_a_kept_login_that_has_died_is_replaced(ground: HostileGround, server: H
 
     play(ground, scenario)
     assert server.verbs().count("USER") == 2
+
+
+@pytest.mark.parametrize("tired", [b"421 You have been idle too long.\r\n", b"", b"226 What was that?\r\n"])
+def test_a_kept_login_that_is_refused_at_the_next_command_is_replaced(tired: bytes) -> None:
+    """That it has died shows only when it is used; then it is no failure either."""
+    with HostileFtp(CONTENT, Habits(tired=tired)) as server:
+        ground = HostileGround(server)
+
+        async def scenario(source: Source) -> None:
+            for _ in range(3):
+                pail = Pail()
+                await poured(ground, source, pail, ground.uri("polite"))
+                assert pail.taken == CONTENT
+                await asyncio.sleep(SETTLING)
+
+        play(ground, scenario)
+        assert server.verbs().count("USER") == 3
 
 
 # --- addresses that lead elsewhere ------------------------------------------------------------------------------------

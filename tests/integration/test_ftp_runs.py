@@ -145,6 +145,18 @@ def test_a_wrong_password_is_tried_once(dlm: RunDlm, proftpd: FtpPeer, certifica
     assert said.count("Incorrect password") == said.count("session opened") == 1
 
 
+def test_a_server_that_is_reached_by_ipv6(dlm: RunDlm, tmp_path: Path) -> None:
+    """Where EPSV and EPRT are all that there is."""
+    if not Path("/proc/net/if_inet6").exists():
+        pytest.skip("not here: this machine has no IPv6")
+    with ftp_peers.pyftpdlib(FILES, tmp_path / "server", host="::1") as peer:
+        for place, flags in (("a", ()), ("b", ("--ftp-active",))):
+            url = f"ftp://[::1]:{peer.port}/large.bin"
+            result = dlm("get", "-q", "-x", "2", "-d", place, *flags, url)
+            assert result.returncode == 0, result.stderr
+            assert (tmp_path / place / "large.bin").read_bytes() == LARGE
+
+
 @pytest.mark.parametrize("quirk", ["unranged", "deaf", "undated", "wordless", "unsized"])
 def test_servers_that_know_little(dlm: RunDlm, tmp_path: Path, quirk: str) -> None:
     """The file comes all the same, whole, and once."""
