@@ -196,6 +196,8 @@ def test_folders() -> None:
         (Reply(550, "No such file or directory"), NotFound),
         (Reply(550, "x: Permission denied"), Denied),
         (Reply(550, "Failed to open file."), NotFound),
+        (Reply(501, "No such directory."), NotFound),
+        (Reply(501, "What?"), Refused),
         (Reply(450, "busy"), ServerBusy),
         (Reply(451, "failed"), ServerFailed),
         (Reply(552, "no"), Refused),

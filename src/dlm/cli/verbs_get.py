@@ -35,6 +35,7 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     """Fetch URLs now, and return when they are complete.
 
     Each URL is one download, unless --mirror says that they are one file. What an earlier run has left is gone on with.
+    URLs begin with http, https, ftp, ftpes (FTP that asks for TLS before the login) or ftps (FTP within TLS).
     """
     if flags["quiet"] and flags["verbose"]:
         raise click.UsageError("--quiet and --verbose contradict each other", context)

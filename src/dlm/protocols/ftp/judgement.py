@@ -24,12 +24,12 @@ from dlm.model.error import (
 from dlm.model.resource import Validator
 from dlm.protocols.ftp.replies import Reply, seconds
 
-_CROWDED = re.compile(
-    r"too many|maximum|\bmax\b|limit|connections|(?:users?|clients?|sessions?) (?:are )?(?:allowed|logged)|busy|full\b|later",
-    re.IGNORECASE,
+_CROWDED = (
+    r"too many|maximum|\bmax\b|limit|connections|(?:users?|clients?|sessions?) (?:are )?(?:allowed|logged)|busy|full\b|later"
 )
-_FORBIDDEN = re.compile(r"denied|permission|not permitted|not allowed|forbidden|not authori[sz]ed|prohibited", re.IGNORECASE)
-_WANTS_TLS = re.compile(r"encrypt|\btls\b|\bssl\b|secure", re.IGNORECASE)
+_FORBIDDEN = r"denied|permission|not permitted|not allowed|forbidden|not authori[sz]ed|prohibited"
+_ABSENT = r"no such|not found|does not exist|doesn't exist"
+_WANTS_TLS = r"encrypt|\btls\b|\bssl\b|secure"
 _TEXT_LIMIT = 200
 
 _FILE_REFUSALS: dict[int, tuple[type[TransferError], str]] = {
@@ -67,11 +67,11 @@ class Facts:
 def login_refusal(reply: Reply, uri: str, *, anonymous: bool) -> TransferError:
     """Why nobody was let in. A crowd is no wrong password: who comes later may get in."""
     said = _said(reply)
-    if reply.code == 421 or (reply.code in {530, 550} and _CROWDED.search(reply.text)):
+    if reply.code == 421 or (reply.code in {530, 550} and _says(reply, _CROWDED)):
         return ServerBusy(f"{uri}: the server takes no more connections ({said})", uri=uri)
     if 400 <= reply.code < 500:
         return ServerBusy(f"{uri}: the server lets nobody in now ({said})", uri=uri)
-    if _WANTS_TLS.search(reply.text):
+    if _says(reply, _WANTS_TLS):
         return Denied(f"{uri}: the server lets nobody in without TLS: write ftpes:// instead of ftp:// ({said})", uri=uri)
     if anonymous:
         advice = "give a name and password with --user NAME:PASSWORD or --netrc"
@@ -83,8 +83,10 @@ def refusal(reply: Reply, uri: str) -> TransferError:
     """Why a file or folder is not given."""
     said = _said(reply)
     if reply.code in {550, 551}:
-        if _FORBIDDEN.search(reply.text):
+        if _says(reply, _FORBIDDEN):
             return Denied(f"{uri} may not be read ({said})", uri=uri)
+        return NotFound(f"{uri} is not there ({said})", uri=uri)
+    if reply.code >= 500 and _says(reply, _ABSENT):
         return NotFound(f"{uri} is not there ({said})", uri=uri)
     known = _FILE_REFUSALS.get(reply.code)
     if known is not None:
@@ -102,6 +104,10 @@ def judge_announced(announced: int | None, facts: Facts, start: int, uri: str) -
     if announced is None or total is None or announced in {total, total - start}:
         return
     raise ResourceChanged(f"{uri} has {announced} bytes now and had {total} a moment before", uri=uri)
+
+
+def _says(reply: Reply, what: str) -> bool:
+    return re.search(what, reply.text, re.IGNORECASE) is not None
 
 
 def _said(reply: Reply) -> str:

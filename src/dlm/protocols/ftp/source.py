@@ -23,7 +23,6 @@ from dlm.protocols.ftp.address import Target, parse
 from dlm.protocols.ftp.control import Control, Login
 from dlm.protocols.ftp.credentials import login_of
 from dlm.protocols.ftp.errors import translated
-from dlm.protocols.ftp.folder import Folder
 from dlm.protocols.ftp.judgement import Facts, judge_announced
 from dlm.protocols.ftp.pool import Pool
 from dlm.protocols.ftp.replies import announced_size
@@ -94,6 +93,8 @@ class FtpSource:
 
         Names that are no single component, or that no file can have, are left out.
         """
+        from dlm.protocols.ftp.folder import Folder  # its patterns take milliseconds to prepare
+
         wanted = _wanted(uri, spec)
         async with _within(wanted):
             control = await self._pool.take(wanted.login, spec, wanted.shown)
