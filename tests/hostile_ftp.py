@@ -28,6 +28,7 @@ QUIRKS: dict[str, str] = {
     "unranged": "knows no REST",
     "deaf": "answers 350 to REST and sends the whole file all the same",
     "cut": "loses both connections in the middle of the file",
+    "changing": "has another file of the same size once it is told so",
     "short": "closes the data connection in the middle and says that it was all",
     "broken": "closes the data connection in the middle and says so",
     "crumbled": "sends a few bytes at a time",
@@ -104,6 +105,7 @@ class HostileFtp:
 
     def url(self, quirk: str, name: str = "file.bin") -> str:
         """The address of the file, by way of a quirk."""
+        assert quirk in QUIRKS, quirk
         return f"ftp://127.0.0.1:{self.port}/{quirk}/{name}"
 
     def verbs(self, connection: int | None = None) -> list[str]:
