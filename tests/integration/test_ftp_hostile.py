@@ -303,6 +303,25 @@ def test_a_kept_login_that_has_died_is_replaced(ground: HostileGround, server: H
     assert server.verbs().count("USER") == 2
 
 
+def test_a_place_to_begin_at_does_not_outlive_its_transfer(ground: HostileGround, server: HostileFtp) -> None:
+    """Servers remember it until they send a file: when that came to nothing, the next file must not begin there."""
+
+    async def scenario(source: Source) -> None:
+        uri, unfilled = ground.uri("polite"), Pail(10)
+        opening = await source.open(uri, ground.spec(uri))
+        await opening.close()
+        server.habits.reply_to = (b"RETR", b"450 It is in use.\r\n")
+        with pytest.raises(ServerBusy):
+            await source.fetch(opening.resource, opening.resource.mirrors[0], Span(5, 15), unfilled, ground.spec(uri))
+        server.habits.reply_to = (b"", b"")
+        pail = Pail()
+        await poured(ground, source, pail, uri)
+        assert pail.taken == CONTENT
+
+    play(ground, scenario)
+    assert server.verbs().count("USER") == 1
+
+
 @pytest.mark.parametrize("tired", [b"421 You have been idle too long.\r\n", b"", b"226 What was that?\r\n"])
 def test_a_kept_login_that_is_refused_at_the_next_command_is_replaced(tired: bytes) -> None:
     """That it has died shows only when it is used; then it is no failure either."""

@@ -56,6 +56,8 @@ class Control:
         self.patience = patience
         self.used = False
         """Whether it has served a transfer before."""
+        self.marker = 0
+        """More than 0 while the server may still have a place to begin the next transfer at."""
         self._reader = ReplyReader()
         self._owed = 1  # the greeting
         self._doomed = False

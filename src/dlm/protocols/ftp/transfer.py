@@ -71,11 +71,12 @@ async def begin(
         try:
             if listener is None:
                 data = await _passive(control, manners)
-            if start:
+            if start or control.marker:
                 await restart_at(control, start)
             reply = await control.command(verb, argument)
             if reply.code >= 300:
                 raise control.refuse(refusal(reply, control.shown))
+            control.marker = 0
             if listener is not None:
                 async with asyncio.timeout(min(DATA_PATIENCE, control.patience)):
                     data = await accept_from(listener, str(control.wire.peer[0]))
@@ -90,7 +91,12 @@ async def begin(
 
 
 async def restart_at(control: Control, start: int) -> None:
-    """Have the next transfer begin there. Raises `RangeIgnored`."""
+    """Have the next transfer begin there. Raises `RangeIgnored`.
+
+    A server keeps the place until it sends something. When that comes to nothing, or is cancelled before, the next transfer
+    would begin at a place that was never meant for it: so it is written down that there is one.
+    """
+    control.marker = max(start, control.marker)
     reply = await control.command("REST", str(start).encode())
     if reply.code != 350:
         raise RangeIgnored(f"{control.shown}: the server sends files from their beginning only ({reply})", uri=control.shown)
