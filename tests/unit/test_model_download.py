@@ -143,6 +143,8 @@ def test_header_names_are_tokens(name: str) -> None:
         {"cacert": "\x00"},
         {"cert": "\x00"},
         {"key": "\x00"},
+        {"hostkey": "SHA256:tooshort"},
+        {"hostkey": "MD5:00:11:22"},
     ],
 )
 def test_specs_that_are_refused(changes: dict[str, object]) -> None:

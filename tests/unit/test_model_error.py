@@ -19,7 +19,7 @@ CODES = {
     "DlmError": 1, "Conflict": 1, "WorkerLost": 1, "IllegalTransition": 1, "NotSmall": 1,
     "InvalidRequest": 2, "UnsupportedUri": 2,
     "DownloadNotFound": 3, "NotFound": 3,
-    "Denied": 4, "Untrusted": 4,
+    "Denied": 4, "Untrusted": 4, "UnknownHostKey": 4,
     "TransferError": 5, "Unreachable": 5, "TimedOut": 5, "Truncated": 5, "ProtocolViolation": 5, "ServerBusy": 5,
     "ServerFailed": 5, "Refused": 5, "RangeIgnored": 5,
     "StorageError": 6, "DiskFull": 6, "NameTaken": 6, "ReadOnly": 6, "PartLost": 6, "StateUnusable": 6,

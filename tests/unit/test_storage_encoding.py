@@ -44,6 +44,7 @@ specs = st.builds(
     cacert=maybe_texts,
     cert=maybe_texts,
     key=maybe_texts,
+    hostkey=maybe_texts,
     range=st.none() | spans,
     overwrite=st.booleans(),
     resume=st.booleans(),

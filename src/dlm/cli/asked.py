@@ -39,7 +39,7 @@ access_options = one_by_one(
     settings_options("user_agent", "referer", "cookies"),
     click.option("--user", metavar="NAME:PASSWORD", help="Log in; without the password, it is asked for."),
     click.option("--bearer", metavar="TOKEN", help="Send this bearer token."),
-    settings_options("netrc", "proxy", "insecure", "cacert", "cert", "key"),
+    settings_options("netrc", "proxy", "insecure", "cacert", "cert", "key", "hostkey"),
     settings_options("endpoint_url", "region", "profile", "anonymous", "requester_pays"),
 )
 """How a server is spoken to."""

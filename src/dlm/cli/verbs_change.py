@@ -82,6 +82,7 @@ _EDITABLE = (
     "cacert",
     "cert",
     "key",
+    "hostkey",
     "overwrite",
     "http3",
     "endpoint_url",

@@ -19,7 +19,10 @@ _PLAIN = re.compile(r"[A-Za-z]+://[A-Za-z0-9.-]+(?::(?:\d{1,4}|[1-5]\d{4}))?(?:/
 """Addresses in which no secret can be, as nearly all are."""
 _KEPT = 4096
 """Addresses that are remembered as checked: a list of them is checked where it is read, and where it is carried out."""
-_PORTS = {"http": 80, "https": 443, "ftp": 21, "ftpes": 21, "ftps": 990} | dict.fromkeys(("dav", "webdav"), 80) | dict.fromkeys(("davs", "webdavs", "s3"), 443)
+_PORTS = {
+    **{"http": 80, "dav": 80, "webdav": 80, "https": 443, "davs": 443, "webdavs": 443, "s3": 443},
+    **{"ftp": 21, "ftpes": 21, "ftps": 990, "sftp": 22, "scp": 22},
+}
 
 
 @lru_cache(maxsize=1024)

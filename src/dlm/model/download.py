@@ -20,6 +20,7 @@ DownloadId = NewType("DownloadId", str)
 """16 hexadecimal digits; users may give any unique prefix."""
 
 _UNNAMEABLE = re.compile(r"[\x00\ud800-\udfff]")
+_FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}=?"
 _ENDPOINT = r"(?i:https?)://[^\s/@?#]+(?:/[^\s?#]*)?"
 _FIELD_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
@@ -57,6 +58,8 @@ class DownloadSpec:
     cacert: str | None = None
     cert: str | None = None
     key: str | None = None
+    hostkey: str | None = None
+    """`SHA256:…`, the only SSH host key to trust."""
     range: Span | None = None
     overwrite: bool = False
     resume: bool = True
@@ -99,6 +102,9 @@ class DownloadSpec:
                 raise InvalidRequest(f"the {label} holds a zero byte or bytes that are not UTF-8")
         if self.endpoint_url is not None and not re.fullmatch(_ENDPOINT, self.endpoint_url):
             raise InvalidRequest("the endpoint is not the address of a service: write one such as https://s3.example.org")
+        if self.hostkey is not None and not re.fullmatch(_FINGERPRINT, self.hostkey):
+            shown = visible(self.hostkey)
+            raise InvalidRequest(f"'{shown}' is not a fingerprint: write --hostkey SHA256:… as 'ssh-keygen -l' prints it")
         if not 1 <= self.connections <= 256:
             raise InvalidRequest(f"{self.connections} connections cannot be opened: choose 1 to 256")
         if self.retries < 0:

@@ -144,6 +144,19 @@ class Untrusted(TransferError):
     """The peer failed a safety check (certificate, redirect policy, size cap)."""
 
 
+class UnknownHostKey(Untrusted):
+    """The key of an SSH server that nobody has vouched for yet.
+
+    `fingerprint` is `SHA256:` and its digest; `line`, added to the file `known_hosts`, would make it known.
+    """
+
+    def __init__(self, message: str, *, uri: str = "", fingerprint: str = "", line: str = "", known_hosts: str = "") -> None:
+        super().__init__(message, uri=uri)
+        self.fingerprint = fingerprint
+        self.line = line
+        self.known_hosts = known_hosts
+
+
 class WorkerLost(DlmError):
     """The process that carried the download has died."""
 

@@ -38,6 +38,7 @@ _PLAIN_SPEC_FIELDS = (
     "cacert",
     "cert",
     "key",
+    "hostkey",
     "overwrite",
     "resume",
     "retries",

@@ -54,6 +54,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
             "cacert",
             "cert",
             "key",
+            "hostkey",
             "endpoint_url",
             "region",
             "profile",
