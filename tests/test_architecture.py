@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "pycurl": ("dlm/protocols/curl/",),
+    "asyncssh": ("dlm/protocols/ssh/",),
     "sqlite3": ("dlm/storage/",),
     "click": ("dlm/cli/",),
     "botocore": ("dlm/protocols/s3/",),

@@ -27,6 +27,7 @@ BUILTIN = (
     Entry(("dav", "davs", "webdav", "webdavs"), "dlm.protocols.dav.source:DavSource", _CURL),
     Entry(("s3",), "dlm.protocols.s3.source:S3Source", _CURL),
     Entry(("ftp", "ftpes", "ftps"), "dlm.protocols.ftp.source:FtpSource", "a Python with its module ssl"),
+    Entry(("sftp", "scp"), "dlm.protocols.ssh.source:SshSource", "pip install 'dlm[sftp]'"),
 )
 
 

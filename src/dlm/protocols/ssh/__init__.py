@@ -1,0 +1,1 @@
+"""SFTP and SCP, through asyncssh."""
