@@ -57,6 +57,8 @@ class LeaseOutlet:
             self.flush()
             if size > self._capacity:
                 self._write(data)
+                if gate.limited:
+                    gate.received(size)
                 return Flow.MORE
             held = 0
         if not held:
