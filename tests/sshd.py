@@ -108,6 +108,8 @@ class Relay:
 
     def __init__(self, port: int, *, delay: float = 0.0, cut: int | None = None, rate: float | None = None) -> None:
         self.connections = 0
+        self.passed = 0
+        """Bytes of the servers' that were passed on."""
         self.delay = delay
         self.cut = cut
         self.rate = rate
@@ -143,15 +145,16 @@ class Relay:
             self.connections += 1
             server = create_connection((HOST, self._target))
             self._ends += [client, server]
-            for source, sink, cut in ((client, server, None), (server, client, self.cut)):
-                Passage(self, source, sink, cut)
+            Passage(self, client, server, served=False)
+            Passage(self, server, client, served=True)
 
 
 class Passage:
     """One direction of one connection: a thread reads, another writes when the time of each piece has come."""
 
-    def __init__(self, relay: Relay, source: socket, sink: socket, cut: int | None) -> None:
-        self._relay, self._source, self._sink, self._cut = relay, source, sink, cut
+    def __init__(self, relay: Relay, source: socket, sink: socket, *, served: bool) -> None:
+        self._relay, self._source, self._sink, self._served = relay, source, sink, served
+        self._cut = relay.cut if served else None
         self._queue: deque[tuple[float, bytes]] = deque()
         self._filled = threading.Semaphore(0)
         for work in (self._read, self._write):
@@ -183,7 +186,8 @@ class Passage:
                     break
                 self._sink.sendall(data)
                 passed += len(data)
-                if self._relay.rate is not None:
+                self._relay.passed += len(data) if self._served else 0
+                if self._relay.rate is not None and self._served:
                     time.sleep(len(data) / self._relay.rate)
         for end in (self._sink, self._source):
             with contextlib.suppress(OSError):

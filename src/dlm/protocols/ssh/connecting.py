@@ -87,7 +87,12 @@ async def _configured(route: Route, shown: str) -> Any:
     """What `~/.ssh/config` makes of the route; no key is read for it."""
     try:
         return await asyncssh.SSHClientConnectionOptions.construct(
-            host=route.host, port=route.port or (), username=route.user or (), client_keys=None, x509_trusted_certs=None
+            config=(),
+            host=route.host,
+            port=route.port or (),
+            username=route.user or (),
+            client_keys=None,
+            x509_trusted_certs=None,
         )
     except FOREIGN as error:
         raise translate(error, shown) from error

@@ -14,6 +14,8 @@ LEAST = 2 * BLOCK
 MOST = 32 * 1024 * 1024
 SLACK = 0.01
 """Seconds that an answer may take for reasons of this machine's own."""
+TOO_LONG = 1.5
+NARROWED = 0.75
 HELD_LEAST = 64 * 1024
 HELD_SLACK = 0.2
 """Seconds' worth that may be under way while dlm itself holds a transfer back."""
@@ -28,6 +30,7 @@ class Flight:
         self.readers = 0
         """Files that are read now."""
         self.answered_at = -inf
+        self._narrowed_at = -inf
 
     @property
     def share(self) -> int:
@@ -41,8 +44,10 @@ class Flight:
         patience = 2 * self.shortest + SLACK
         if waited <= patience:
             self.window = min(MOST, self.window + size)
-        elif waited > 2 * patience:
-            self.window = max(LEAST, self.window - size)
+        elif waited > TOO_LONG * patience and now - waited >= self._narrowed_at:
+            # Only what was asked for since says anything about the narrower window.
+            self.window = max(LEAST, int(NARROWED * self.window))
+            self._narrowed_at = now
 
     def needed(self, rate: float) -> int:
         """Bytes that must be under way to keep `rate` (bytes a second)."""

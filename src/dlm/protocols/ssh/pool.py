@@ -43,7 +43,7 @@ class Pool:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._hosts: dict[Route, _Host] = {}
-        self._refused: dict[Route, float] = {}
+        self._refused: dict[Route, tuple[float, str]] = {}
         self._timers: dict[Link, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Future[None]] = set()
 
@@ -76,11 +76,12 @@ class Pool:
         await asyncio.gather(*(link.close() for host in hosts for link in host.links), *self._closing)
 
     async def _connected(self, host: _Host, route: Route, shown: str, patience: float) -> Link:
-        if self._refused.get(route, 0.0) > self._clock.monotonic():
-            raise Denied(f"{shown} has refused this password a moment ago: it is not said again", uri=shown)
+        until, place = self._refused.get(route, (0.0, ""))
+        if until > self._clock.monotonic():
+            raise Denied(f"{shown} is not asked: {place} did not accept this password a moment ago", uri=shown)
         alive = [link for link in host.links if link.alive]
         try:
-            connections = await connect(route, shown, patience, refused=lambda: self._remember(route))
+            connections = await connect(route, shown, patience, refused=lambda: self._remember(route, shown))
             with told(shown):
                 link = await Link.over(connections, self._clock)
         except (Unreachable, TimedOut, ServerBusy):
@@ -92,8 +93,8 @@ class Pool:
         host.links.append(link)
         return link
 
-    def _remember(self, route: Route) -> None:
-        self._refused[route] = self._clock.monotonic() + MEMORY
+    def _remember(self, route: Route, shown: str) -> None:
+        self._refused[route] = self._clock.monotonic() + MEMORY, shown
 
     def _expire(self, link: Link) -> None:
         del self._timers[link]
