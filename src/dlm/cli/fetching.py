@@ -10,7 +10,7 @@ from dlm.cli.board import Board
 from dlm.cli.faces import FetchFace
 from dlm.cli.facts import result_code
 from dlm.model.download import Download, DownloadSpec
-from dlm.model.error import ExitCode
+from dlm.model.error import ExitCode, UnknownHostKey
 from dlm.model.settings import Settings
 from dlm.ports import Downloads, Outcome
 
@@ -28,6 +28,17 @@ class Fetch:
         self._again = again
         self._outcomes: list[Outcome] = []
         self._left: list[Download] = []
+
+    @property
+    def unknown(self) -> list[DownloadSpec]:
+        """What failed because its server is met for the first time."""
+        return [spec for spec, outcome in zip(self._specs, self._outcomes, strict=False) if _is_unknown(outcome)]
+
+    @property
+    def code_of_others(self) -> int:
+        """The exit code without what is `unknown`."""
+        codes = (result_code(outcome.download) for outcome in self._outcomes if not _is_unknown(outcome))
+        return next((code for code in codes if code), ExitCode.DONE)
 
     async def act(self, downloads: Downloads) -> None:
         """See `foreground.Run`."""
@@ -47,3 +58,8 @@ class Fetch:
         for outcome in self._outcomes:
             self.face.conclude(outcome, monotonic())
         return next((code for outcome in self._outcomes if (code := result_code(outcome.download))), ExitCode.DONE)
+
+
+def _is_unknown(outcome: Outcome) -> bool:
+    fault = outcome.download.fault
+    return fault is not None and fault.kind == UnknownHostKey.__name__

@@ -48,9 +48,20 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     from dlm.cli.fetching import Fetch
     from dlm.cli.foreground import carry
 
-    board = Board(len(specs))
-    face = _face(board, specs, flags, monotonic())
-    return carry(context.obj, Fetch(settings, specs, board, face, command_again(context)))
+    def fetch(specs: Sequence[DownloadSpec]) -> tuple[int, Fetch]:
+        board = Board(len(specs))
+        run = Fetch(settings, specs, board, _face(board, specs, flags, monotonic()), command_again(context))
+        return carry(context.obj, run), run
+
+    code, run = fetch(specs)
+    if not run.unknown or flags["as_json"] or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return code
+
+    from dlm.cli.introducing import introduced
+
+    known = introduced(context.obj, settings, run.unknown)
+    again = fetch(known)[0] if known else code
+    return run.code_of_others or (again if len(known) == len(run.unknown) else code)
 
 
 def _face(board: Board, specs: Sequence[DownloadSpec], flags: dict[str, Any], now: float) -> FetchFace:
