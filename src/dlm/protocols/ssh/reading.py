@@ -15,9 +15,10 @@ from dlm.protocols.ssh.errors import told
 from dlm.protocols.ssh.flight import HELD_LEAST
 from dlm.protocols.ssh.link import Link
 
-GRAIN = 16 * 1024
-"""Bytes offered at a time while the Outlet holds back: what is taken in larger pieces cannot be limited evenly."""
-HELD_BLOCK = 32 * 1024
+LEAST_PIECE = 16 * 1024
+PIECES = 8
+"""Pieces in which what may be under way is asked for and offered while the Outlet holds back: what is taken in large ones
+cannot be limited evenly."""
 CALM = 1.0
 """Seconds without a PAUSE after which as much is asked for as the link takes."""
 DEAD = 5.0
@@ -37,7 +38,8 @@ class Request:
 class Reading:
     """One file, read over one link. `begin`, then `pour` once, then `close`."""
 
-    def __init__(self, link: Link, file: asyncssh.SFTPClientFile, position: int, shown: str) -> None:
+    def __init__(self, link: Link, file: asyncssh.SFTPClientFile, position: int, shown: str, limit: int | None = None) -> None:
+        """`limit` is the rate that it will be held to, as far as that is known; in bytes a second."""
         self._link = link
         self._flight = link.flight
         self._clock = link.clock
@@ -47,9 +49,9 @@ class Reading:
         self._block = link.block
         self._requests: deque[Request] = deque()
         self._last: asyncio.Future[asyncssh.SFTPAttrs] | None = None
-        self._held = False
-        self._most = 0
-        self._paused_at = self._looked_at = 0.0
+        self._held = limit is not None
+        self._most = self._flight.needed(limit or 0)
+        self._paused_at = self._looked_at = self._clock.monotonic()
         self._looked_from = position
         self._stop: int | None = None
         self._closed = False
@@ -60,7 +62,7 @@ class Reading:
 
         The second is told for a file that says to be empty only: some that are made as they are read lie.
         """
-        self._ask(min(size, self._block))
+        self._ask(min(size, self._piece if self._held else self._block))
         with told(self._shown):
             attributes = await self._file.stat()
             return attributes, bool(attributes.size or await asyncio.shield(self._requests[0].answer))
@@ -124,7 +126,7 @@ class Reading:
         if self._held:
             self._look()
         room = self._most if self._held else self._flight.share
-        block = min(HELD_BLOCK, self._block) if self._held else self._block
+        block = self._piece if self._held else self._block
         while self._asked < stop and (not self._requests or self._asked - self._position + block <= room):
             self._ask(min(block, stop - self._asked))
 
@@ -168,7 +170,7 @@ class Reading:
     async def _give(self, outlet: Outlet, view: memoryview) -> bool:
         """Whether the Outlet said STOP."""
         while view:
-            piece = view[:GRAIN] if self._held else view
+            piece = view[: self._piece] if self._held else view
             flow = outlet.write(piece)
             if flow is Flow.PAUSE:
                 await self._wait(outlet)
@@ -178,6 +180,10 @@ class Reading:
                 return True
             view = view[len(piece) :]
         return False
+
+    @property
+    def _piece(self) -> int:
+        return min(self._block, max(LEAST_PIECE, self._most // PIECES))
 
     async def _wait(self, outlet: Outlet) -> None:
         self._paused_at = self._clock.monotonic()

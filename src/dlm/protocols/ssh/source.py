@@ -51,7 +51,7 @@ class SshSource:
             with told(shown):
                 async with asyncio.timeout(2 * spec.timeout):
                     file = await link.open(path, shown)
-                    reading = Reading(link, file, spec.range.start if spec.range else 0, shown)
+                    reading = Reading(link, file, spec.range.start if spec.range else 0, shown, spec.limit_rate)
                     try:
                         attributes, filled = await reading.begin(spec.range.size if spec.range else UNBOUNDED)
                         resource = self._resource(uri, path, attributes, spec, sized=bool(attributes.size) or not filled)
@@ -73,7 +73,7 @@ class SshSource:
             with told(shown):
                 async with asyncio.timeout(2 * spec.timeout):
                     file = await link.open(path_of(mirror.uri), shown)
-                    reading = Reading(link, file, first + span.start, shown)
+                    reading = Reading(link, file, first + span.start, shown, spec.limit_rate)
                     try:
                         attributes, _ = await reading.begin(span.size)
                     except BaseException:
