@@ -19,6 +19,8 @@ LEAST_PIECE = 16 * 1024
 PIECES = 8
 """Pieces in which what may be under way is asked for and offered while the Outlet holds back: what is taken in large ones
 cannot be limited evenly."""
+MOST_REQUESTS = 1024
+"""Requests under way, at most: enough for `flight.MOST` by 32 KiB, and little work for a server that gives crumbs."""
 CALM = 1.0
 """Seconds without a PAUSE after which as much is asked for as the link takes."""
 DEAD = 5.0
@@ -127,6 +129,7 @@ class Reading:
             self._look()
         room = self._most if self._held else self._flight.share
         block = self._piece if self._held else self._block
+        room = min(room, MOST_REQUESTS * block)
         while self._asked < stop and (not self._requests or self._asked - self._position + block <= room):
             self._ask(min(block, stop - self._asked))
 
