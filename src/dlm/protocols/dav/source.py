@@ -36,6 +36,7 @@ class DavOpening:
 
     def __init__(self, inner: HttpOpening, resource: Resource, uri: str, address: str) -> None:
         self.resource = resource
+        self.delays = inner.delays
         self._inner = inner
         self._uri, self._address = uri, address
 

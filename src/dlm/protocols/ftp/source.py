@@ -18,7 +18,7 @@ from dlm.model.listing import Entry
 from dlm.model.resource import Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
-from dlm.ports import Clock, Outlet
+from dlm.ports import Clock, Delays, Outlet
 from dlm.protocols.ftp.address import Target, parse
 from dlm.protocols.ftp.control import Control, Login
 from dlm.protocols.ftp.credentials import login_of
@@ -45,6 +45,7 @@ class FtpOpening:
 
     def __init__(self, resource: Resource, retrieval: Retrieval) -> None:
         self.resource = resource
+        self.delays: Delays | None = None
         self._retrieval = retrieval
 
     async def pour(self, outlet: Outlet) -> None:

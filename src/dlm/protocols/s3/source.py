@@ -40,6 +40,7 @@ class S3Opening:
 
     def __init__(self, inner: HttpOpening, resource: Resource, uri: str, url: str) -> None:
         self.resource = resource
+        self.delays = inner.delays
         self._inner = inner
         self._uri, self._url = uri, url
 

@@ -16,7 +16,7 @@ from dlm.model.listing import Entry, Kind
 from dlm.model.resource import Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
-from dlm.ports import Clock, Outlet
+from dlm.ports import Clock, Delays, Outlet
 from dlm.protocols.ssh.address import path_of, route_of
 from dlm.protocols.ssh.errors import told
 from dlm.protocols.ssh.link import Link
@@ -147,6 +147,7 @@ class SftpOpening:
     reading: Reading
     resource: Resource
     spec: DownloadSpec
+    delays: Delays | None = None
     closed: bool = False
 
     async def pour(self, outlet: Outlet) -> None:
@@ -177,6 +178,7 @@ class ScpOpening:
     link: Link
     file: ScpFile
     resource: Resource
+    delays: Delays | None = None
     closed: bool = False
 
     async def pour(self, outlet: Outlet) -> None:
