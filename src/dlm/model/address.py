@@ -17,6 +17,8 @@ _TELLING = (
 """Names of query parameters whose values are not shown. Rather too many than too few. Compiled when one is seen."""
 _PLAIN = re.compile(r"[A-Za-z]+://[A-Za-z0-9.-]+(?::(?:\d{1,4}|[1-5]\d{4}))?(?:/[^?#@]*)?", re.ASCII)
 """Addresses in which no secret can be, as nearly all are."""
+_ORDINARY = re.compile(r"[A-Za-z][A-Za-z0-9+-]*://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9]\d{0,3})?(?:/[!-~]*)?", re.ASCII)
+"""Addresses in which nothing can be wrong, as nearly all are."""
 _KEPT = 4096
 """Addresses that are remembered as checked: a list of them is checked where it is read, and where it is carried out."""
 _PORTS = {
@@ -39,6 +41,8 @@ def host_of(uri: str) -> str:
 @lru_cache(_KEPT)
 def check_uri(uri: str) -> None:
     """Raises `InvalidRequest` for what is not an absolute address; which schemes are served is the registry's business."""
+    if _ORDINARY.fullmatch(uri):
+        return
     refuse_control(uri, "the URL")
     fault = _fault_of(uri)
     if fault is not None:
