@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dlm.model.download import DownloadSpec
-from dlm.model.error import ServerBusy
+from dlm.model.download import Download, DownloadSpec
+from dlm.model.error import ServerBusy, StateUnusable
 from dlm.model.phase import Order, Phase
 from dlm.model.queue import Selection
 from dlm.policy.crowd import FREE, MOST
@@ -232,5 +232,22 @@ def test_ctrl_c_leaves_nothing_claimed_and_no_stray_file() -> None:
         assert all(each.owner is None for each in left)
         assert sorted(town.store.files) == sorted(each.path for each in left if each.phase is Phase.COMPLETED and each.path)
         assert done(await town.process().fetch(specs, None))
+
+    live(story)
+
+
+def test_a_database_that_fails_ends_the_run() -> None:
+    """What is no error of a download is raised, and nothing is tried for ever."""
+
+    async def story(town: Town) -> None:
+        specs = town.offer(20)
+        process = town.process()
+
+        async def gone(_id: object) -> Download:
+            raise StateUnusable("the database is gone")
+
+        town.state.repository.get = gone  # type: ignore[method-assign,assignment]
+        with pytest.raises(StateUnusable):
+            await asyncio.wait_for(process.fetch(specs, 2), 60)
 
     live(story)

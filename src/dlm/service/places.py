@@ -122,18 +122,24 @@ class Places:
             self._taken -= 1
         if not light or self._fetching.pop(download.id, None) is not None:
             self._under_way[download.host] -= 1
-        light = light and download.id in self._gathered
+        counted = download.id in self._gathered
         self._gathered.discard(download.id)
         error = None if carrying.cancelled() else carrying.exception()
-        if carrying.cancelled() or (error is not None and not isinstance(error, DlmError)):
-            if not self._over.done():
-                self._over.cancel() if error is None else self._over.set_exception(error)
-            return
-        if isinstance(error, DlmError):
+        if light and isinstance(error, DlmError):
             self._was_not_small(download, error)
+        elif error is not None or carrying.cancelled():
+            self._break_off(error)
         else:
-            self._settle(download, carrying.result(), counted=light)
+            self._settle(download, carrying.result(), counted=counted)
         self._fill()
+
+    def _break_off(self, error: BaseException | None) -> None:
+        if self._over.done():
+            return
+        if error is None:
+            self._over.cancel()
+        else:
+            self._over.set_exception(error)
 
     def _settle(self, download: Download, ended: Download, *, counted: bool) -> None:
         self._ended[download.id] = ended

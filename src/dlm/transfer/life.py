@@ -166,19 +166,17 @@ class Life:
 
     async def _open(self) -> Opening | None:
         """The first reply, to be gone on with; `None` when the file was small, and is published by now."""
-        uri = self._uris[0]
+        uri, light = self._uris[0], self._start.light
         target(self._spec, self._store)
-        source = self._tools.sources.pick(uri)
-        if self._start.light and self._tap.bound:
+        if light and self._tap.bound:
             raise NotSmall("while a rate is to be kept, nothing is fetched beside others")
-        if self._start.light:
-            opening: Opening | None = await source.open(uri, self._spec)
-        else:
-            opening = await self._patience.open(source, uri, self._spec)
+        source = self._tools.sources.pick(uri)
+        opening: Opening | None
+        opening = await (source.open(uri, self._spec) if light else self._patience.open(source, uri, self._spec))
         assert opening is not None
-        if not self._tap.bound and self._small.takes(opening.resource, self._spec, self._store):
+        if not self._tap.bound and self._small.takes(opening.resource, self._spec):
             opening = await self._small.publish(opening, self._download, self._store, self._reporter)
-        if opening is not None and self._start.light:
+        if opening is not None and light:
             await opening.close()
             raise NotSmall(f"{without_credentials(uri)} is too large, or too slow, to be fetched beside others")
         return opening

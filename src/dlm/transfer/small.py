@@ -30,13 +30,10 @@ class SmallFiles:
         self.disk = disk
         self._bundlers: dict[Store, Bundler] = {}
 
-    def takes(self, resource: Resource, spec: DownloadSpec, store: Store) -> bool:
-        """Whether a file may go this way: it says that it is small, replaces nothing, and can have the name that was chosen."""
+    def takes(self, resource: Resource, spec: DownloadSpec) -> bool:
+        """Whether a file may go this way: it says that it is small, and replaces nothing."""
         size = resource.part.size
-        if size is None or size > SMALL or spec.overwrite or spec.streams_out:
-            return False
-        directory, name = target(spec, store)
-        return name is None or store.free_name(directory, name) == name
+        return size is not None and size <= SMALL and not spec.overwrite and not spec.streams_out
 
     async def publish(self, opening: Opening, download: Download, store: Store, reporter: Reporter) -> Opening | None:
         """Fetch and publish it: `None` when that is done, else the reply, to be gone on with.
@@ -51,8 +48,7 @@ class SmallFiles:
         reporter.post(Gathered(download.id))
         try:
             piece = _piece(download, opening.resource, data, store, reporter)
-            bundler = self._bundlers.setdefault(store, Bundler(store, self.disk))
-            done = await bundler.publish(piece)
+            done = piece is not None and await self._bundlers.setdefault(store, Bundler(store, self.disk)).publish(piece)
         except BaseException:
             await gathering.close()
             raise
@@ -62,10 +58,13 @@ class SmallFiles:
         return None
 
 
-def _piece(download: Download, resource: Resource, data: bytearray, store: Store, reporter: Reporter) -> Piece:
+def _piece(download: Download, resource: Resource, data: bytearray, store: Store, reporter: Reporter) -> Piece | None:
+    """`None` where the name that the user chose cannot be had: the ordinary way says why."""
     spec, part = download.spec, resource.part
-    directory, name = target(spec, store)
-    name = name or safe_name(part.name, resource.mirrors[0].uri)
+    directory, chosen = target(spec, store)
+    if chosen is not None and store.free_name(directory, chosen) != chosen:
+        return None
+    name = chosen or safe_name(part.name, resource.mirrors[0].uri)
     wanted = spec.checksum or strongest(part.digests)
     digest = None
     if wanted is not None:
