@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dlm.model.download import Download, DownloadId
 from dlm.model.error import (
     DigestMismatch,
     DownloadNotFound,
@@ -19,7 +20,7 @@ from dlm.model.error import (
 )
 from dlm.model.event import DownloadAdded, Event, Lagged, PhaseChanged, ProgressMade
 from dlm.model.message import Progressed
-from dlm.model.phase import Phase
+from dlm.model.phase import Order, Phase
 from dlm.model.queue import Selection
 from dlm.model.resource import Digest, Verification
 from dlm.model.span import Span
@@ -136,6 +137,29 @@ def test_what_a_living_process_fetches_is_left_to_it() -> None:
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
+
+    play(story)
+
+
+def test_what_is_removed_while_it_ends_counts_as_cancelled() -> None:
+    """Its user is quicker than the last look at it: nobody meets an error."""
+
+    async def story(house: House) -> None:
+        house.file.content = some_bytes(1_000_000)
+        house.file.fault = lambda _n, _: Fault(50_000)
+        known, looked = house.state.repository.get, house.state.repository
+
+        async def gone(id: DownloadId) -> Download:
+            raise DownloadNotFound(f"there is no download {id}")
+
+        running = asyncio.ensure_future(fetch(house.process(), connections=1))
+        await seconds(0.5)
+        (download,) = await house.all()
+        looked.get = gone  # type: ignore[method-assign]
+        await house.process("other").order(Order.CANCEL, Selection())
+        assert (await running).download.phase is Phase.CANCELLED
+        looked.get = known  # type: ignore[method-assign]
+        assert (await known(download.id)).id == download.id
 
     play(story)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dlm.model.download import Download, DownloadId, Fault
-from dlm.model.error import Conflict, DlmError, NotSmall, Verdict
+from dlm.model.error import Conflict, DlmError, DownloadNotFound, NotSmall, Verdict
 from dlm.model.message import PATIENCE, Progressed, Start
-from dlm.model.phase import CLAIMED_PHASES, Cause, Intent
+from dlm.model.phase import CLAIMED_PHASES, Cause, Intent, Phase
 from dlm.policy.host import connections_for, remembered_ceiling
 from dlm.policy.retry import Again, after_failure
 from dlm.ports import Worker
@@ -112,7 +112,14 @@ class Carrier:
             await self._leave(id, Cause.ERRED, Fault("Defect", f"dlm met a defect of its own: {error!r}", 1))
         finally:
             self._means.samples.forget(id)
-        return self._ledger.ended.pop(id, None) or await self._means.repository.get(id)
+        return self._ledger.ended.pop(id, None) or await self._standing(carried)
+
+    async def _standing(self, carried: Carried) -> Download:
+        """How it stands in the end. One that its user has removed by now counts as cancelled."""
+        try:
+            return await self._means.repository.get(carried.download.id)
+        except DownloadNotFound:
+            return replace(carried.download, phase=Phase.CANCELLED, owner=None, lease_until=None)
 
     async def _transfer(self, carried: Carried) -> None:
         means, download = self._means, carried.download
@@ -178,13 +185,13 @@ class Carrier:
     # how it ends -------------------------------------------------------------------------------------------------------
 
     async def _fail(self, carried: Carried, error: DlmError) -> None:
-        download = await self._means.repository.get(carried.download.id)
+        download = await self._standing(carried)
         progressed = download.downloaded > carried.download.downloaded
         again = self._again(download, error, progressed=progressed) if self._retries else None
         if again is None or carried.stopping is not None:
             await self._leave(download.id, carried.stopping or Cause.ERRED, fault_of(error))
             return
-        with suppress(Conflict):
+        with suppress(Conflict, DownloadNotFound):
             await self._means.advance(
                 self._held(download), again.cause, fault=fault_of(error), due=again.due, attempts=again.attempts
             )
@@ -210,7 +217,7 @@ class Carrier:
     async def _leave(self, id: DownloadId, cause: Cause, fault: Fault | None = None) -> None:
         """End our hold on a download, unless it has ended by itself or is somebody else's by now."""
         means = self._means
-        with suppress(Conflict):
+        with suppress(Conflict, DownloadNotFound):
             download = self._held(await means.repository.get(id))
             if cause is Cause.HALTED:
                 await means.repository.intend(id, Intent.PAUSE)
