@@ -58,7 +58,7 @@ BROAD_EXCEPTS = {
 }
 LARGEST_FILE = 300
 LARGER_FILES = {
-    "dlm/ports.py": 640,  # every seam on one page
+    "dlm/ports.py": 700,  # every seam on one page
 }
 LONGEST_FUNCTION = 60
 TELLING_LENGTH = 40

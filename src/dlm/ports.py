@@ -13,6 +13,7 @@ from typing import Protocol
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
 from dlm.model.error import DlmError, StorageError
 from dlm.model.event import Event, Transition
+from dlm.model.listing import Entry
 from dlm.model.message import Commitment, Completing, News, Progressed, Published, Start
 from dlm.model.phase import Cause, Intent, Order, Phase
 from dlm.model.queue import (
@@ -123,6 +124,19 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Give up all connections. Idempotent."""
+
+
+class Folders(Protocol):
+    """What a Source may be beside: one that tells what remote folders hold. Names and entries are data; nothing is written."""
+
+    def is_folder(self, uri: str) -> bool:
+        """Whether `uri` is worded as a folder's address is, by this protocol's rules. Pure: nobody is asked."""
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """The address of `entry` of the folder at `folder`, quoted by this protocol's rules; of a folder, as one. Pure."""
+
+    def entries(self, uri: str, spec: DownloadSpec) -> AsyncIterator[Entry]:
+        """What the folder at `uri` holds, no deeper, page by page. Names are the server's. Raises `TransferError`s."""
 
 
 class Sources(Protocol):

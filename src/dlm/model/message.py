@@ -9,7 +9,7 @@ newest sample of progress replaces older ones.
 from __future__ import annotations
 
 from dlm.model.download import Checkpoint, Download, DownloadId
-from dlm.model.resource import Verified
+from dlm.model.resource import Pieces, Verified
 from dlm.model.span import Span
 from dlm.model.value import dataclass
 
@@ -25,7 +25,7 @@ class Start:
     `patience` seconds at most before it tries again by itself; what asks for more ends it, with the error.
 
     A `light` one has no place of its own: it is tried once, without a checkpoint, and ends as `NotSmall` when it turns out
-    to be more than a moment's work.
+    to be more than a moment's work. `pieces` are the digests of pieces that a Metalink states.
     """
 
     download: Download
@@ -33,6 +33,7 @@ class Start:
     ceiling: int | None = None
     patience: float = PATIENCE
     light: bool = False
+    pieces: Pieces | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,18 @@ def strongest(digests: tuple[Digest, ...]) -> Digest | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Pieces:
+    """Digests of the pieces of a file, in order (RFC 5854, 4.1.3). Each piece has `length` bytes, the last one what is left.
+
+    `algorithm` is a name of `ALGORITHMS`, `digests` are raw.
+    """
+
+    algorithm: str
+    length: int
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Validator:
     """How two replies are known to carry the same version (RFC 9110 section 8.8).
 
