@@ -152,6 +152,8 @@ def test_replies_that_bring_the_range(fields: dict[str, str]) -> None:
         (206, {**PART, "content-range": "lines 100-199/1000"}, RangeIgnored),
         (206, {"etag": '"1"'}, RangeIgnored),
         (206, {**PART, "content-encoding": "gzip"}, RangeIgnored),
+        (206, {**PART, "etag": 'W/"1"'}, RangeIgnored),
+        (206, {**PART, "etag": 'W/"2"'}, ResourceChanged),
         (206, {**PART, "content-type": "multipart/byteranges"}, RangeIgnored),
         (200, {"content-type": "text/html"}, Refused),
         (403, {}, Denied),
@@ -165,6 +167,14 @@ def test_replies_that_do_not_bring_the_range(status: int, fields: dict[str, str]
         ranged(status, fields)
     assert type(caught.value) is kind
     assert "secret" not in str(caught.value) + caught.value.uri
+
+
+def test_a_weak_tag_that_became_strong_is_the_same_file() -> None:
+    """As Apache has it, a second after the file was written; that proves nothing, and contradicts nothing."""
+    began = replace(ASKED, validator=Validator(etag='W/"1"'))
+    ranged(206, {**PART, "etag": '"1"'}, began)
+    with pytest.raises(ResourceChanged):
+        ranged(206, {**PART, "etag": '"2"'}, began)
 
 
 def test_another_place_must_prove_that_it_is_the_same_file() -> None:

@@ -100,9 +100,13 @@ class Validator:
         return None
 
     def contradicts(self, other: Validator) -> bool:
-        """Whether `other` proves another version. Absence proves nothing; a differing ETag or date proves it."""
+        """Whether `other` proves another version. Absence proves nothing; a differing ETag or date proves it.
+
+        ETags are compared weakly (RFC 9110, 8.8.3.2): servers whose clocks count seconds call the tag of a file weak for
+        a moment after it was written, and strong from then on. What does not contradict proves nothing by that alone.
+        """
         if self.etag is not None and other.etag is not None:
-            return self.etag != other.etag
+            return self.etag.removeprefix("W/") != other.etag.removeprefix("W/")
         if self.last_modified is not None and other.last_modified is not None:
             return self.last_modified != other.last_modified
         return False

@@ -144,6 +144,8 @@ def judge_range(status: int, fields: Fields, request: RangeRequest, uri: str, no
         _judge_whole(fields, request, shown)
     if request.elsewhere and request.validator.etag is not None and validator.etag is None:
         raise ResourceChanged(f"{shown} redirects elsewhere now, where nothing proves that it is the same file", uri=shown)
+    if request.validator.etag == request.validator.condition is not None and (validator.etag or "").startswith("W/"):
+        raise RangeIgnored(f"{shown} sends the range under a weak ETag, which does not prove the same bytes", uri=shown)
     if is_encoded(fields) and not request.coded:
         raise RangeIgnored(f"{shown} sends the range in a content coding, so its bytes have no place in the file", uri=shown)
     given = _given(fields, shown)
