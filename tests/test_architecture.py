@@ -53,6 +53,7 @@ BANNED_NAMES = frozenset({"utils", "helpers", "common", "misc", "manager", "hand
 BROAD_EXCEPTS = {
     "dlm/protocols/curl/exchange.py": 1,
     "dlm/protocols/curl/head.py": 1,
+    "dlm/protocols/registry.py": 1,  # where the code of other packages is entered
     "dlm/service/carrier.py": 1,
     "dlm/storage/state_thread.py": 1,
 }
@@ -208,8 +209,8 @@ def test_there_is_no_mutable_global_state() -> None:
 
 
 def test_broad_excepts_stand_only_where_a_unit_of_work_ends() -> None:
-    """`except Exception` and broader ones that end an error are counted, file by file. There are four at most."""
-    assert sum(BROAD_EXCEPTS.values()) <= 4
+    """`except Exception` and broader ones that end an error are counted, file by file. There are five at most."""
+    assert sum(BROAD_EXCEPTS.values()) <= 5
     counts: dict[str, int] = {}
     for module in modules():
         for node in ast.walk(module.tree):

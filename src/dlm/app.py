@@ -134,17 +134,19 @@ def _observers(settings: Settings) -> tuple[Callable[[Event], None], Callable[[]
 
 def _examine(settings: Settings) -> Sequence[Finding]:
     """Whether everything that dlm relies on is in order."""
+    from dlm.protocols.checkup import check_protocols
     from dlm.protocols.curl.features import check_curl
     from dlm.storage.checkup import check_database
     from dlm.system.probes import examine, machine_probes
 
-    owner = this_process()
+    owner, clock = this_process(), SystemClock()
     control = SocketControl(settings.state, owner, is_alive)
-    network = SystemNetwork(SystemClock())
+    network = SystemNetwork(clock)
     return examine(
         {
             "database": lambda: check_database(settings.state, is_alive),
             **machine_probes(settings.state, settings.directory, control.try_out, network.is_up),
             "libcurl": check_curl,
+            "protocols": lambda: check_protocols(clock),
         }
     )

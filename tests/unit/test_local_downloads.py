@@ -264,7 +264,7 @@ def test_a_host_that_tolerates_little_is_remembered() -> None:
     """What was learned bounds the next download's connections."""
 
     async def story(house: House) -> None:
-        await house.state.queue.learn(HostPolicy("host:0", 1, True, house.clock.wall()))
+        await house.state.queue.learn(HostPolicy("host:mem", 1, True, house.clock.wall()))
         house.file.content = some_bytes(30_000_000)
         house.file.chunk = 65536
         done = await fetch(house.process(), connections=16)

@@ -153,7 +153,7 @@ def test_a_ceiling_that_is_remembered_is_never_passed() -> None:
     """What an earlier run has learned of the host holds for small files too."""
 
     async def story(town: Town) -> None:
-        await town.state.queue.learn(HostPolicy("host:0", 5, True, town.clock.wall()))
+        await town.state.queue.learn(HostPolicy("host:mem", 5, True, town.clock.wall()))
         specs = town.offer(100)
         process = town.process()
         assert done(await process.fetch(specs, None))

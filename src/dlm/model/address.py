@@ -29,10 +29,13 @@ _PORTS = {
 
 @lru_cache(maxsize=1024)
 def host_of(uri: str) -> str:
-    """`name:port`, the key by which a host is capped, limited and remembered. Never raises."""
+    """`name:port`, the key by which a host is capped, limited and remembered. Never raises.
+
+    Of a scheme whose usual port is not known here, since another package serves it, the scheme stands for the port.
+    """
     try:
         parts = urlsplit(uri)
-        port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
+        port = parts.port or _PORTS.get(parts.scheme) or parts.scheme or 0
         return f"{(parts.hostname or '').lower()}:{port}"
     except ValueError:
         return ""
