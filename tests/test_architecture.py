@@ -44,6 +44,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("dlm/storage/",),
     "click": ("dlm/cli/",),
     "botocore": ("dlm/protocols/s3/",),
+    "awscrt": ("dlm/model/checksums.py",),
     "opentelemetry": ("dlm/observing/",),
 }
 NAMED = re.compile(r"(dlm(?:\.\w+)+)(?::\w+)?")

@@ -165,7 +165,7 @@ def error_of(ask: Callable[[str, DownloadSpec], object], uri: str, spec: Downloa
 @pytest.mark.peer
 @pytest.mark.parametrize("kind", ["seaweedfs", "moto"])
 def test_digests_come_with_the_first_reply(kind: str, request: pytest.FixtureRequest) -> None:
-    """The MD5 of an object in one piece, the SHA-256 where it was uploaded with one, nothing of an object of many parts."""
+    """The MD5 of an object in one piece, with the checksum that it was uploaded with, nothing of an object of many parts."""
     peer: S3Peer = request.getfixturevalue(kind)
     peer.put("plain", b"12345")
     peer.put("summed", b"12345", ChecksumAlgorithm="SHA256")
@@ -176,7 +176,8 @@ def test_digests_come_with_the_first_reply(kind: str, request: pytest.FixtureReq
     client.complete_multipart_upload(Bucket=BUCKET, Key="parts", UploadId=upload, MultipartUpload=parts)
     md5 = Digest("md5", hashlib.md5(b"12345").digest())
     sha = Digest("sha-256", hashlib.sha256(b"12345").digest())
-    for key, digests in (("plain", (md5,)), ("summed", (sha, md5)), ("parts", ())):
+    crc = Digest("crc32", bytes.fromhex("cbf53a1c"))
+    for key, digests in (("plain", (crc, md5)), ("summed", (sha, md5)), ("parts", ())):
         uri = f"s3://{BUCKET}/{key}"
         resource = resource_of(uri, spec_of(uri, peer))
         assert (resource.part.digests, resource.part.size) == (digests, 5)
@@ -620,6 +621,41 @@ def test_the_command_verifies_what_it_fetches(dlm: RunDlm, seaweedfs: S3Peer, co
         result = dlm(*args, uri)
         assert result.returncode == code, result.stderr
     assert SECRET_KEY not in result.stderr
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("kind", "algorithm"),
+    # moto as it is installed states CRC32 under the name of CRC32C.
+    [("seaweedfs", "CRC64NVME"), ("seaweedfs", "CRC32C"), ("seaweedfs", "CRC32"), ("moto", "CRC64NVME"), ("moto", "CRC32")],
+)
+def test_an_object_in_parts_is_verified_by_its_crc(
+    algorithm: str, kind: str, dlm: RunDlm, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Where that covers the whole object, as the store puts it together; one of the checksums of the parts proves nothing."""
+    peer: S3Peer = request.getfixturevalue(kind)
+    pieces = [generated(5 * 2**20, seed=1), generated(300_001, seed=2)]
+    args = ("get", "--json", "--endpoint-url", peer.endpoint, "--user", KEYS, "--region", "us-east-1")
+    for type_ in ("FULL_OBJECT", "COMPOSITE") if algorithm != "CRC64NVME" else ("FULL_OBJECT",):
+        key = f"{algorithm}-{type_}.bin"
+        upload_in_parts(peer, key, pieces, algorithm, type_)
+        result = dlm(*args, f"s3://{BUCKET}/{key}")
+        assert result.returncode == 0, result.stderr
+        assert (tmp_path / key).read_bytes() == b"".join(pieces)
+        proof = algorithm.lower() if type_ == "FULL_OBJECT" else None
+        assert json_lines(result.stdout)[-1]["verified_by"] == proof
+
+
+def upload_in_parts(peer: S3Peer, key: str, pieces: Sequence[bytes], algorithm: str, type_: str) -> None:
+    """Upload an object with a checksum that covers the whole, or is made of those of its parts."""
+    client, place = peer.client(), {"Bucket": BUCKET, "Key": key}
+    upload = client.create_multipart_upload(**place, ChecksumAlgorithm=algorithm, ChecksumType=type_)["UploadId"]
+    parts = []
+    for number, piece in enumerate(pieces, 1):
+        part = client.upload_part(**place, UploadId=upload, PartNumber=number, Body=piece, ChecksumAlgorithm=algorithm)
+        name = f"Checksum{algorithm}"
+        parts.append({"PartNumber": number, "ETag": part["ETag"], name: part[name]})
+    client.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": parts}, ChecksumType=type_)
 
 
 @pytest.mark.peer

@@ -10,7 +10,7 @@ from dlm.cli.line import glyphs_for
 from dlm.cli.sentences import percent
 from dlm.cli.terminal import size_of
 from dlm.cli.widths import shorten
-from dlm.model.resource import ALGORITHMS
+from dlm.model.checksums import growing
 from dlm.model.text import printable
 from dlm.model.units import format_rate
 
@@ -22,10 +22,7 @@ def digest_of(path: str, algorithm: str, stream: TextIO | None, beat: float = 0.
 
     How far it is goes to `stream`, a terminal, every `beat` seconds.
     """
-    import hashlib
-
-    # The digest finds damage; whether the algorithm is strong enough is for the user to say.
-    state = hashlib.new(ALGORITHMS[algorithm][0], usedforsecurity=False)
+    state = growing(algorithm)
     began = shown = monotonic()
     read = 0
     with open(path, "rb", buffering=0) as file:

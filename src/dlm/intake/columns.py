@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from dlm.intake.entry import Entry, Skipped, named, nearest
 from dlm.intake.options import known_options
 from dlm.model.error import InvalidRequest
-from dlm.model.resource import ALGORITHMS
+from dlm.model.resource import ALGORITHMS, CRCS
 
 _Cell = Callable[[str], Iterable[tuple[str, str]]]
 """From the text of a cell to options, `(name, value)`."""
@@ -110,4 +110,4 @@ def _headers(text: str) -> Iterator[tuple[str, str]]:
 
 _KNOWN = known_options()
 _OPTIONS = {_squeezed(name): name for name in _KNOWN}
-_DIGESTS = {_squeezed(name): name for name in ALGORITHMS}
+_DIGESTS = {_squeezed(name): name for name in ALGORITHMS if name not in CRCS}

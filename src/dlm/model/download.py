@@ -12,7 +12,7 @@ from dlm.model.address import check_uri, host_of, refuse_control, visible, witho
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Intent, Phase
 from dlm.model.rank import Lane, Priority
-from dlm.model.resource import Digest, Resource, Verified
+from dlm.model.resource import CRCS, Digest, Resource, Verified
 from dlm.model.span import Span, total
 from dlm.model.value import dataclass
 
@@ -113,6 +113,10 @@ class DownloadSpec:
             raise InvalidRequest("the time-out must be a number of seconds, more than 0")
         if self.limit_rate is not None and self.limit_rate <= 0:
             raise InvalidRequest("the rate limit must be more than 0 bytes a second")
+        if self.checksum is not None and self.checksum.algorithm in CRCS:
+            from dlm.model.checksums import growing
+
+            growing(self.checksum.algorithm)
         if self.range is not None and not 0 <= self.range.start < self.range.stop:
             raise InvalidRequest("the range holds no byte")
         return self

@@ -23,9 +23,15 @@ ALGORITHMS: dict[str, tuple[str, int]] = {
     "sha3-512": ("sha3_512", 64),
     "blake2b": ("blake2b", 64),
     "blake2s": ("blake2s", 32),
+    # not in hashlib: see `model.checksums`
+    "crc64nvme": ("crc64nvme", 8),
+    "crc32c": ("crc32c", 4),
+    "crc32": ("crc32", 4),
 }
 STRENGTH = ("blake2b", "sha3-512", "sha-512", "sha3-384", "sha-384", "sha3-256", "sha-256", "blake2s", "sha3-224", "sha-224")
-"""Algorithms whose match proves the content, best first. MD5 and SHA-1 still find accidents."""
+"""Algorithms whose match proves the content, best first. MD5, SHA-1 and CRCs still find accidents."""
+CRCS = ("crc64nvme", "crc32c", "crc32")
+"""Checksums that are no digests in the sense of cryptography: anybody can make a file that has a given one. Best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ def _canonical(name: str) -> str | None:
 
 def strongest(digests: tuple[Digest, ...]) -> Digest | None:
     """The digest that proves most, or `None` when there is none."""
-    ranks = {name: rank for rank, name in enumerate((*STRENGTH, "sha-1", "md5"))}
+    ranks = {name: rank for rank, name in enumerate((*STRENGTH, "sha-1", "md5", *CRCS))}
     return min(digests, key=lambda digest: ranks[digest.algorithm], default=None)
 
 

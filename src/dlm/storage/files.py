@@ -14,9 +14,9 @@ import os
 import stat
 from collections.abc import Callable, Container, Sequence
 
+from dlm.model.checksums import growing
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
-from dlm.model.resource import ALGORITHMS
 from dlm.ports import Unnamed, Whole
 from dlm.storage.blank import remove_blank
 from dlm.storage.errors import storage_error
@@ -27,6 +27,7 @@ from dlm.storage.sink import DiskSink, is_that_file
 _NOT_RESERVABLE = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 _LARGEST = 2**63 - 1
+_BLOCK = 1024 * 1024
 
 
 class DiskStore:
@@ -107,14 +108,15 @@ class DiskStore:
         return self._with_folder(path, place, _erase)
 
     def digest(self, path: str, algorithm: str) -> bytes:
-        import hashlib
-
         def open_file(path: str, flags: int) -> int:
             return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
         try:
             with open(path, "rb", buffering=0, opener=open_file) as file:
-                return hashlib.file_digest(file, lambda: hashlib.new(ALGORITHMS[algorithm][0], usedforsecurity=False)).digest()
+                digest = growing(algorithm)
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+                return digest.digest()
         except FileNotFoundError as error:
             raise StorageError(f"{path} is gone: `dlm get` fetches it again", path=path) from error
         except OSError as error:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from dlm.model.checksums import growing
 from dlm.model.download import Place
 from dlm.model.error import PartLost
-from dlm.model.resource import ALGORITHMS, Digest
+from dlm.model.resource import Digest
 from dlm.ports import Sink
 from dlm.transfer.thread_step import ThreadStep
 
@@ -23,10 +24,8 @@ class RunningDigest:
     """The digest of the bytes so far, to be compared with the one that is wanted."""
 
     def __init__(self, wanted: Digest) -> None:
-        import hashlib  # with OpenSSL, which few downloads need
-
         self.wanted = wanted
-        self._hash = hashlib.new(ALGORITHMS[wanted.algorithm][0], usedforsecurity=False)
+        self._hash = growing(wanted.algorithm)
 
     def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes."""
