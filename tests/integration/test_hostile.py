@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,7 @@ import pytest
 
 from tests.conftest import RunDlm
 from tests.hostile import PERSONALITIES, Habits, HostileServer, content
+from tests.hostile.outcome import DONE
 
 if TYPE_CHECKING:
     from tests.certificates import Certificates
@@ -16,7 +20,9 @@ if TYPE_CHECKING:
 QUICK = Habits(interval=0.05, bomb_size=96 << 20, endless_limit=64 << 20)
 SMALL = content(300_001, seed=1)
 LARGE = content(4_000_001, seed=2)
-PATIENCE = ("--timeout", "0.6", "--retries", "3")
+TIMEOUT = ("--timeout", "0.6")
+RETRIES = 3
+"""Enough for every personality that gives the right bytes in the end."""
 SLOW = {"drips-body"}
 PLAIN = [name for name, personality in PERSONALITIES.items() if not personality.tls and name not in SLOW]
 SECURE = [name for name, personality in PERSONALITIES.items() if personality.tls]
@@ -55,7 +61,9 @@ def finished(folder: Path) -> bytes | None:
 
 def hold(server: HostileServer, name: str, dlm: RunDlm, folder: Path, *options: str) -> None:
     """Fetch from a personality, and hold dlm to what a correct client makes of it."""
-    result = dlm("get", "-d", str(folder), *PATIENCE, *options, server.url("/file.bin", name))
+    # Where the file need not come, a second try shows what a fourth would, without the pauses between.
+    retries = RETRIES if PERSONALITIES[name].outcome.exits == {DONE} else 1
+    result = dlm("get", "-d", str(folder), *TIMEOUT, "--retries", str(retries), *options, server.url("/file.bin", name))
     assert server.complaint(name, result.returncode, finished(folder)) is None, result.stderr
     if result.returncode:
         assert len(result.stderr.strip().splitlines()[-1]) > 20, "an error is a sentence"
@@ -85,11 +93,21 @@ def test_lies_under_tls(name: str, dlm: RunDlm, tmp_path: Path, certificates: Ce
         hold(server, name, dlm, tmp_path / "out", "--cacert", str(certificates.ca))
 
 
-@pytest.mark.parametrize("name", MANY_CONNECTIONS)
-def test_lies_told_to_some_of_many_connections(name: str, dlm: RunDlm, tmp_path: Path) -> None:
-    """A larger file over a slow host, so that several connections are at work when the lie is told."""
-    with HostileServer(LARGE, habits=QUICK, connection_bytes_per_second=900_000) as server:
-        hold(server, name, dlm, tmp_path / "out", "-x", "8")
+@pytest.mark.parametrize("names", [MANY_CONNECTIONS[at : at + 4] for at in range(0, len(MANY_CONNECTIONS), 4)], ids="+".join)
+def test_lies_told_to_some_of_many_connections(names: Sequence[str], dlm: RunDlm, tmp_path: Path) -> None:
+    """A larger file over a slow host, so that several connections are at work when the lie is told.
+
+    It is the server that takes the time, so four at a time are asked, each by a `dlm` with a database of its own.
+    """
+
+    def lied_to(name: str) -> None:
+        own = {"XDG_STATE_HOME": str(tmp_path / f"{name}.state")}
+        with HostileServer(LARGE, habits=QUICK, connection_bytes_per_second=900_000) as server:
+            hold(server, name, partial(dlm, env=own), tmp_path / name, "-x", "8")
+
+    with ThreadPoolExecutor() as together:
+        for _ in together.map(lied_to, names):
+            pass  # this is where it fails
 
 
 def test_a_drip_is_taken_as_long_as_it_drips(dlm: RunDlm, tmp_path: Path) -> None:
@@ -101,6 +119,6 @@ def test_a_drip_is_taken_as_long_as_it_drips(dlm: RunDlm, tmp_path: Path) -> Non
 def test_a_drip_slower_than_the_patience_ends(dlm: RunDlm, tmp_path: Path) -> None:
     """A byte now and then does not keep a download alive for ever."""
     with HostileServer(SMALL[:60], habits=Habits(interval=1.5)) as server:
-        result = dlm("get", "-d", str(tmp_path), *PATIENCE, server.url("/file.bin", "drips-body"))
+        result = dlm("get", "-d", str(tmp_path), *TIMEOUT, "--retries", "1", server.url("/file.bin", "drips-body"))
     assert result.returncode == 5
     assert "nothing came" in result.stderr
