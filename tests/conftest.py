@@ -65,6 +65,8 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     for name in os.environ:
         if name in foreign or name.startswith("DLM_"):
             monkeypatch.delenv(name)
+    # Without its compiled modules each of the thousand processes of `dlm` would compile them all again: twice the time.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     return home
 
 
