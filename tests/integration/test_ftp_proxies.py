@@ -57,7 +57,7 @@ def test_nothing_goes_around_a_proxy_that_cannot_be_used(dlm: RunDlm, server: Ho
     """Neither where it is not there, nor where FTP cannot go through it."""
     for proxy in ("http://127.0.0.1:9", "https://127.0.0.1:9", "socks4://127.0.0.1:9"):
         assert dlm("get", "-q", "--retries", "0", "--proxy", proxy, server.url("polite")).returncode != 0
-    result = dlm("get", "-q", "--ftp-active", "--proxy", "http://127.0.0.1:9", server.url("polite"))
+    result = dlm("get", "-q", "--retries", "0", "--ftp-active", "--proxy", "http://127.0.0.1:9", server.url("polite"))
     assert result.returncode != 0
     assert server.commands == []
 
