@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +57,26 @@ class S3Peer:
 
     def client(self, secret: str = SECRET_KEY) -> Any:
         """What uploads to it."""
-        from botocore.config import Config
-        from botocore.session import Session
-
-        return Session().create_client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=secret,
-            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-        )
+        return _client(self.endpoint, secret)
 
     def put(self, key: str, content: bytes, bucket: str = BUCKET, **facts: Any) -> Any:
         """Upload an object in one piece."""
         return self.client().put_object(Bucket=bucket, Key=key, Body=content, **facts)
+
+
+@cache  # a fifth of a second each
+def _client(endpoint: str, secret: str) -> Any:
+    from botocore.config import Config
+    from botocore.session import Session
+
+    return Session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=secret,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+    )
 
 
 @contextlib.contextmanager

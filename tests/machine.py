@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -13,11 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dlm.cli.facts import download_facts
-from dlm.model.download import Download
-from dlm.ports import DownloadQuery
-from dlm.storage.repository import SqliteState
 from tests.conftest import SOURCES
-from tests.running import RunningDlm
+from tests.running import RunningDlm, recorded
 
 
 class Machine:
@@ -55,15 +51,7 @@ class Machine:
 
     def all(self) -> dict[str, dict[str, Any]]:
         """Every download by its id, as `dlm list --json` tells it; read from the database, since tests look often."""
-
-        async def found() -> list[Download]:
-            state = await SqliteState.open(str(self.state))
-            try:
-                return await state.repository.find(DownloadQuery(limit=200_000))
-            finally:
-                await state.close()
-
-        return {download.id: download_facts(download) for download in asyncio.run(found())}
+        return {download.id: download_facts(download) for download in recorded(self.state)}
 
     def statuses(self) -> list[str]:
         """The statuses, in the order of addition."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dlm.cli.places import state_file
+from dlm.model.download import Download
+from dlm.ports import DownloadQuery
+from dlm.storage.repository import SqliteState
 from tests.conftest import SOURCES
 
 _PATIENCE = 20.0
@@ -69,19 +74,31 @@ def json_lines(text: str) -> list[dict[str, Any]]:
 
 
 def killed_on_the_way(args: Sequence[str], folder: Path) -> int:
-    """Run a `dlm get` of one file, slowly, and kill it after 8 MB. Gives the bytes that are durable, which are some."""
-
-    def downloaded() -> int:
-        with RunningDlm("list", "--json", cwd=folder) as listing:
-            rows = json_lines(listing.end()[1])
-        return int(rows[0]["downloaded"]) if rows else 0
-
+    """Run a `dlm get` of one file, slowly, and kill it when some bytes are durable. Gives how many."""
     with RunningDlm(*args, "--limit-rate", "3M", cwd=folder) as running:
-        # What is told while it runs may be ahead of what is durable, by two seconds at most.
-        until(lambda: running.process.poll() is not None or downloaded() > 8_000_000)
+        until(lambda: running.process.poll() is not None or durable() > 0)
         assert running.process.poll() is None, running.end()
         running.process.kill()
         running.process.wait()
-    durable = downloaded()
-    assert durable > 0
-    return durable
+    return durable()
+
+
+def durable() -> int:
+    """Bytes of the only download so far that outlive a crash."""
+    downloads = recorded()
+    assert len(downloads) <= 1
+    return sum(download.downloaded for download in downloads)
+
+
+def recorded(database: Path | None = None) -> list[Download]:
+    """Every download of this database, by default the user's own, newest first: what `list` tells, without its process."""
+    path = database or Path(state_file(os.environ, os.environ["HOME"], sys.platform))
+
+    async def found() -> list[Download]:
+        state = await SqliteState.open(str(path))
+        try:
+            return await state.repository.find(DownloadQuery(limit=200_000))
+        finally:
+            await state.close()
+
+    return asyncio.run(found()) if path.exists() else []

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import RunDlm
 from tests.contracts.disks import make_read_only, small_disk
 from tests.hostile import HostileServer, content
+from tests.running import recorded
 
 GOOD = "http://127.0.0.1:9/file.bin"  # nobody listens there, and nobody is to be asked
 SHORT = "ab" * 31
@@ -26,10 +27,10 @@ def hold_refusal(result: subprocess.CompletedProcess[str], code: int, *words: st
         assert word in lines[0]
 
 
-def hold_nothing_left(dlm: RunDlm, folder: Path, *known: str) -> None:
+def hold_nothing_left(folder: Path, *known: str) -> None:
     """No file but the known ones, and no download in the list."""
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(known)
-    assert dlm("list", "--json").stdout == ""
+    assert recorded() == []
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def hold_nothing_left(dlm: RunDlm, folder: Path, *known: str) -> None:
 def test_bad_usage_is_told(args: list[str], words: tuple[str, ...], dlm: RunDlm, tmp_path: Path) -> None:
     """Exit code 2: the sentence names what is wrong, and what to write instead."""
     hold_refusal(dlm(*args), 2, *words)
-    hold_nothing_left(dlm, tmp_path)
+    hold_nothing_left(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_a_bad_input_file_is_told(text: str, words: tuple[str, ...], dlm: RunDlm
     """With its line; then none of its downloads begins."""
     (tmp_path / "list").write_text(text)
     hold_refusal(dlm("get", "-i", "list"), 2, *words)
-    hold_nothing_left(dlm, tmp_path, "list")
+    hold_nothing_left(tmp_path, "list")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_bad_input_file_is_told(text: str, words: tuple[str, ...], dlm: RunDlm
 def test_a_bad_environment_is_told(env: dict[str, str], words: tuple[str, ...], dlm: RunDlm, tmp_path: Path) -> None:
     """By the name of the variable."""
     hold_refusal(dlm("get", GOOD, env=env), 2, *words)
-    hold_nothing_left(dlm, tmp_path)
+    hold_nothing_left(tmp_path)
 
 
 def test_bytes_that_are_no_text_are_refused(dlm: RunDlm, tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_bytes_that_are_no_text_are_refused(dlm: RunDlm, tmp_path: Path) -> None
         ["get", GOOD, "-d", broken],
     ):
         hold_refusal(dlm(*args), 2, "UTF-8")
-    hold_nothing_left(dlm, tmp_path)
+    hold_nothing_left(tmp_path)
 
 
 # --- what only the disk can tell --------------------------------------------------------------------------------------

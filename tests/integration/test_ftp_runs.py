@@ -22,13 +22,12 @@ from tests.ftp_peers import FtpPeer
 from tests.hostile import content as generated
 from tests.hostile_ftp import Habits, HostileFtp
 from tests.peers import PASSWORD, USER
+from tests.running import durable, until
 
 if TYPE_CHECKING:
     from tests.certificates import Certificates
 
 MIB = 1024 * 1024
-WINDOW = 13 * MIB
-"""More than may come without being recorded."""
 LARGE = generated(24 * MIB, seed=5)
 FILES = {"large.bin": LARGE, "grüße & more.bin": LARGE[:5000], "empty.bin": b"", "folder/small.txt": b"Hello.\n"}
 
@@ -55,12 +54,6 @@ def settled(peer: FtpPeer) -> None:
     deadline = time.monotonic() + 10
     while int(subprocess.run(command, capture_output=True, text=True).stdout) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def fetched(dlm: RunDlm) -> int:
-    """Bytes of the only download so far, also those that are not recorded yet."""
-    lines = dlm("list", "--json").stdout.splitlines()
-    return int(json.loads(lines[0])["downloaded"]) if lines else 0
 
 
 def test_files_are_fetched(dlm: RunDlm, vsftpd: FtpPeer, tmp_path: Path) -> None:
@@ -101,9 +94,7 @@ def test_killed_and_gone_on_with(dlm: RunDlm, vsftpd: FtpPeer, tmp_path: Path) -
     command = [sys.executable, "-m", "dlm", "get", "-q", "-x", "2", "--limit-rate", "3M", vsftpd.url("/large.bin")]
     part = tmp_path / "large.bin.part"
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 30
-    while not fetched(dlm) > WINDOW and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: durable() > MIB)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     assert part.exists()

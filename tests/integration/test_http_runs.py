@@ -235,6 +235,7 @@ def test_what_was_stopped_goes_on(number: signal.Signals, dlm: RunDlm, slow: Hos
     assert (tmp_path / "file.bin.part").exists()
     kept, before = stopped["downloaded"], len(slow.requests)
     assert kept > 500_000
+    slow.hurry()
     result = dlm("get", "-x", "1", url)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "file.bin").read_bytes() == LARGE
@@ -248,6 +249,7 @@ def test_no_resume_begins_anew(dlm: RunDlm, slow: HostileServer, tmp_path: Path)
         until(lambda: slow.bytes_sent() > 800_000)
         running.send(signal.SIGINT)
         assert running.end()[0] == 130
+    slow.hurry()
     before = len(slow.requests)
     result = dlm("get", "-x", "1", "--no-resume", slow.url("/file.bin"))
     assert result.returncode == 0, result.stderr
@@ -331,6 +333,7 @@ def test_removing_what_was_stopped_removes_its_partial_file(dlm: RunDlm, slow: H
         until(lambda: slow.bytes_sent() > 500_000)
         running.send(signal.SIGINT)
         assert running.end()[0] == 130
+    slow.hurry()
     (stopped,) = listed(dlm)
     assert (tmp_path / "file.bin.part").exists()
     assert dlm("remove", stopped["download_id"]).returncode == 0

@@ -206,6 +206,7 @@ def test_a_partial_file_that_was_swapped_is_not_gone_on_with(dlm: RunDlm, slow: 
         assert running.end()[0] == 130
     (tmp_path / "file.bin.part").unlink()
     (tmp_path / "file.bin.part").symlink_to("victim")
+    slow.hurry()
     result = dlm("get", slow.url())
     assert result.returncode == 0, result.stderr
     assert files_under(tmp_path) == {"victim": b"precious", "file (1).bin": LARGE}
@@ -342,6 +343,7 @@ def test_what_a_killed_process_left_is_gone_on_with(dlm: RunDlm, slow: HostileSe
         until(lambda: slow.bytes_sent() > 2_000_000)
         running.process.kill()
         running.process.wait()
+    slow.hurry()
     before = len(slow.requests)
     result = dlm("get", "-x", "1", slow.url())
     assert result.returncode == 0, result.stderr
