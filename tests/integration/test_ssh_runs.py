@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import re
@@ -18,6 +17,7 @@ import pytest
 
 from tests.conftest import SOURCES, RunDlm
 from tests.hostile import content as generated
+from tests.running import durable, until
 from tests.ssh_script import scripted
 from tests.sshd import Relay, Sshd, sshd
 
