@@ -65,13 +65,18 @@ def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
 
 
 @contextlib.contextmanager
-def started(launch: Callable[[], tuple[_Peer, Sequence[str], Sequence[int]]], directory: Path) -> Iterator[_Peer]:
-    """Run what `launch` prepares until the block ends. Another program may take a free port first, so it tries again."""
+def started(
+    launch: Callable[[], tuple[_Peer, Sequence[str], Sequence[int]]], directory: Path, *, patience: float = _STOP_LIMIT
+) -> Iterator[_Peer]:
+    """Run what `launch` prepares until the block ends. Another program may take a free port first, so it tries again.
+
+    At the end it is asked to stop, and killed `patience` seconds later.
+    """
     for chance in range(_TRIES):
         peer, command, ports = launch()
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(_running(command, ports, directory))
+                stack.enter_context(_running(command, ports, directory, patience))
             except PeerFailed:
                 if chance == _TRIES - 1:
                     raise
@@ -81,7 +86,7 @@ def started(launch: Callable[[], tuple[_Peer, Sequence[str], Sequence[int]]], di
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], ports: Sequence[int], directory: Path) -> Iterator[None]:
+def _running(command: Sequence[str], ports: Sequence[int], directory: Path, patience: float) -> Iterator[None]:
     output = directory / "output.log"
     environment = {**os.environ, "HOME": str(directory), "XDG_DATA_HOME": str(directory), "XDG_CONFIG_HOME": str(directory)}
     with output.open("ab") as sink:
@@ -92,7 +97,7 @@ def _running(command: Sequence[str], ports: Sequence[int], directory: Path) -> I
         _wait_until_accepting(process, ports, directory)
         yield
     finally:
-        _stop(process)
+        _stop(process, patience)
 
 
 def _wait_until_accepting(process: subprocess.Popen[bytes], ports: Sequence[int], directory: Path) -> None:
@@ -120,12 +125,12 @@ def _logs(directory: Path) -> str:
     )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], patience: float) -> None:
     """End the process, and the session that it leads: all its children with it."""
     if process.returncode is not None:
         return
     process.terminate()
-    deadline = time.monotonic() + _STOP_LIMIT
+    deadline = time.monotonic() + patience
     # It is not reaped before its children are dead: until then its number cannot become another group's.
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None and time.monotonic() < deadline:
         time.sleep(0.01)

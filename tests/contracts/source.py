@@ -200,16 +200,15 @@ class SourceContract:
         play(ground, scenario)
 
     @both_ways
-    @pytest.mark.parametrize("room", [1, 1000, 16_384, 100_000])
-    def test_stop_ends_a_transfer_well(self, ground: Ground, transfer: Transfer, room: int) -> None:
+    def test_stop_ends_a_transfer_well(self, ground: Ground, transfer: Transfer) -> None:
         """Also in the middle of a chunk: it returns, nothing more is offered, and the next transfer is a fresh one."""
 
         async def scenario(source: Source) -> None:
-            for _ in range(2):
+            for room in (1, 1, 1000, 1000, 16_384, 16_384, 100_000, 100_000):
                 pail = Pail(room)
                 await transfer(ground, source, pail)
                 await asyncio.sleep(SETTLING / 5)
-                assert (bytes(pail.taken), pail.late) == (ground.content[:room], 0)
+                assert (bytes(pail.taken), pail.late) == (ground.content[:room], 0), room
 
         play(ground, scenario)
 
