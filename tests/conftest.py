@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A busy machine is no defect, so nothing has a deadline; in CI the examples are the same each time.
 hypothesis.settings.register_profile("dlm", deadline=None, derandomize="CI" in os.environ)
+# For a quiet hour: --hypothesis-profile=thorough --timeout 0
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("dlm")
 
 SOURCES = Path(__file__).resolve().parent.parent / "src"

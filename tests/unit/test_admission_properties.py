@@ -13,6 +13,7 @@ from dlm.model.download import DownloadId
 from dlm.model.queue import Candidate
 from dlm.model.rank import Lane, Priority
 from dlm.policy.admission import AGED, TURN, Allowance, Decision, Running, admit
+from tests.examples import examples
 
 NOW = 1_000_000.0
 HOSTS = st.sampled_from(["a", "b", "c", "d"])
@@ -250,7 +251,7 @@ class Shop:
             self.running[id] = Running(id, begun.host, begun.group, begun.lane, begun.priority, self.now)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     jobs=st.integers(1, 4),
     old=st.lists(st.tuples(LANES.filter(lambda lane: lane is not Lane.NOW), PRIORITIES), min_size=1, max_size=6),

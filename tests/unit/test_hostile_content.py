@@ -8,6 +8,7 @@ import zlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.hostile import Content, Whole, bomb, content
 from tests.hostile.reply import Request, asked_range, honest
 
@@ -43,7 +44,7 @@ def test_the_bomb_is_a_sound_gzip_stream() -> None:
     assert len(packed) < (8 << 20) / 900
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(size=st.integers(0, 50), first=st.integers(0, 60), last=st.none() | st.integers(0, 60))
 def test_honest_ranges_are_slices(size: int, first: int, last: int | None) -> None:
     """The honest reply to a range is that slice, or 416 when there is none, or the whole when the range is nonsense."""

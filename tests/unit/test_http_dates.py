@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlm.protocols.http.dates import LONGEST_WAIT, http_date, retry_after, strong_date
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=examples(300))
 
 SUNDAY = 784111777.0
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from dlm.model.resource import ALGORITHMS, Digest
 from dlm.protocols.http.digests import stated_digests
 from dlm.protocols.http.fields import Fields
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=examples(300))
 
 BODY = b"the whole file"
 MD5, SHA1, SHA256, SHA512 = (hashlib.new(name, BODY).digest() for name in ("md5", "sha1", "sha256", "sha512"))

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlm.protocols.http.disposition import suggested_name
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=400)
+relaxed = settings(deadline=None, max_examples=examples(400))
 
 
 @pytest.mark.parametrize(

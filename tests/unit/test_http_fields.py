@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from dlm.model.error import ProtocolViolation
 from dlm.protocols.http.fields import LARGEST_HEAD, Fields, content_length, parse_status
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=examples(300))
 
 
 def test_fields_are_found_in_any_case() -> None:

@@ -37,6 +37,7 @@ from dlm.storage.memory_files import MemoryStore
 from dlm.transfer.life import InlineWorker
 from dlm.transfer.limits import Limiter
 from dlm.transfer.work import Tools
+from tests.examples import examples
 from tests.fakes import LoopClock, RememberingReporter, TurningClock, some_bytes, start_of
 
 URI = "mem://host/file.bin"
@@ -135,7 +136,7 @@ def test_a_range_of_the_file_is_a_file_of_its_own() -> None:
     assert bench.finished() == CONTENT[1000:50_000]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     faults=st.lists(st.one_of(st.none(), st.integers(0, 1_500_000)), max_size=12),
     etag=st.sampled_from(['"1"', 'W/"1"', None]),
@@ -160,7 +161,7 @@ def test_connections_that_break_anywhere_never_cost_a_byte(
         assert bench.finished() == CONTENT
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(turns=st.lists(st.integers(1, 60), min_size=1, max_size=4), etag=st.sampled_from(['"1"', None]))
 def test_cancelled_anywhere_it_goes_on_from_the_checkpoint(turns: list[int], etag: str | None) -> None:
     """However often it is stopped, the next run goes on from what was durable, and the file is right."""

@@ -16,8 +16,9 @@ from dlm.model.error import InvalidRequest
 from dlm.model.message import Start
 from dlm.model.resource import Mirror, Part, Resource
 from dlm.model.span import Span
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=400)
+relaxed = settings(deadline=None, max_examples=examples(400))
 
 CANARY = "S3CR3T-CANARY"
 SPEC = DownloadSpec(uris=("https://h/file.zip",), directory="/downloads")

@@ -23,8 +23,9 @@ from dlm.model.resource import (
     Verified,
     strongest,
 )
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=examples(300))
 
 any_digest = st.sampled_from(sorted(ALGORITHMS)).flatmap(
     lambda name: st.binary(min_size=ALGORITHMS[name][1], max_size=ALGORITHMS[name][1]).map(lambda value: Digest(name, value)),

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlm.model.span import Span, merge, subtract, total
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=examples(300))
 
 offsets = st.integers(0, 40)
 any_span = st.builds(Span, offsets, offsets)

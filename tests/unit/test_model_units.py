@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from dlm.model.error import InvalidRequest
 from dlm.model.span import Span
 from dlm.model.units import format_duration, format_rate, format_size, parse_range, parse_rate, parse_size
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=examples(300))
 
 
 @pytest.mark.parametrize(

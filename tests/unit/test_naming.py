@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from dlm.model.error import InvalidRequest
 from dlm.model.text import printable
 from dlm.policy.naming import NAME_LIMIT, NUMBERED_LIMIT, check_output, numbered, safe_name
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=400)
+relaxed = settings(deadline=None, max_examples=examples(400))
 
 NOWHERE = "https://example.org"
 GUID = "{645ff040-5081-101b-9f08-00aa002f954e}"

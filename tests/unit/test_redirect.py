@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from dlm.model.error import Untrusted, Verdict
 from dlm.policy.redirect import carries, next_hop, origin
+from tests.examples import examples
 
-relaxed = settings(deadline=None, max_examples=400)
+relaxed = settings(deadline=None, max_examples=examples(400))
 
 START = "https://a.example/dir/file?q=1"
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dlm.model.span import Span, merge, total
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
+from tests.examples import examples
 
 SIZE = 1000
 
@@ -55,7 +56,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(done=done_spans(), steps=operations)
 def test_every_order_of_operations_keeps_the_cover(done: list[Span], steps: list[tuple[str, int, float]]) -> None:
     """Claims, movements, steals, releases and failures in any order leave done, leased and free a disjoint cover."""

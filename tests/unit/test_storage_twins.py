@@ -25,6 +25,7 @@ from dlm.ports import DownloadQuery, HostPolicy
 from dlm.storage.memory import MemoryState
 from dlm.storage.repository import SqliteState
 from tests.contracts.repository import State, Wall, a_checkpoint, a_download
+from tests.examples import examples
 
 owners = st.sampled_from(["me", "you"])
 maybe_owners = st.none() | owners
@@ -322,6 +323,6 @@ class Twins(RuleBasedStateMachine):
 
 
 Twins.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=examples(30), stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestTwins = Twins.TestCase

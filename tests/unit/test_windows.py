@@ -17,6 +17,7 @@ from dlm.model.error import InvalidRequest
 from dlm.policy.windows import Aspect, Regime, Timetable, at, parse
 from dlm.policy.zone import zone_of
 from tests.conftest import SOURCES
+from tests.examples import examples
 
 UTC = ZoneInfo("UTC")
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
@@ -222,7 +223,7 @@ CHANGES: list[tuple[tzinfo, str]] = [
 """Zones and when their clocks change, in UTC. Lord Howe's change by half an hour, São Paulo's did at midnight."""
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(text=texts(), change=st.sampled_from(CHANGES))
 def test_stepping_from_change_to_change_misses_nothing(text: str, change: tuple[tzinfo, str]) -> None:
     """About a change of the clocks, each minute of a fortnight has the regime that stepping by `until` gives it."""
