@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
 
 from dlm.model.download import DownloadSpec
-from dlm.model.error import DlmError, NotFound, RangeIgnored, Refused, ResourceChanged
+from dlm.model.error import DlmError, InvalidRequest, NotFound, RangeIgnored, Refused, ResourceChanged
+from dlm.model.listing import Entry, Kind, is_component
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
@@ -38,10 +40,16 @@ class MemoryFile:
 
 
 class MemorySource:
-    """See `ports.Source`. Knows the files that it was given, by their URIs."""
+    """See `ports.Source` and `ports.Folders`. Knows the files that it was given, by their URIs.
 
-    def __init__(self, files: dict[str, MemoryFile]) -> None:
+    A folder holds the files whose URIs begin with its own, unless `folders` says what it holds: whatever a server might say.
+    """
+
+    def __init__(self, files: dict[str, MemoryFile], folders: Mapping[str, Iterable[Entry]] | None = None) -> None:
         self.files = files
+        self.folders = dict(folders or {})
+        self.listed: list[str] = []
+        """The folders that were asked for, in order."""
 
     async def open(self, uri: str, spec: DownloadSpec) -> MemoryOpening:
         """See `ports.Source`."""
@@ -76,8 +84,46 @@ class MemorySource:
             raise RangeIgnored(f"{mirror.uri} knows no ranges", uri=mirror.uri)
         await self.pour(file, wanted, outlet, fault)
 
+    def is_folder(self, uri: str) -> bool:
+        """See `ports.Folders`."""
+        return urlsplit(uri).path[-1:] in {"", "/"}
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """See `ports.Folders`."""
+        if not is_component(entry.name):
+            raise InvalidRequest("this is no name of a single file")
+        name = quote(entry.name, safe="", errors="surrogateescape")
+        return f"{folder.rstrip('/')}/{name}{'/' if entry.kind is Kind.FOLDER else ''}"
+
+    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:  # noqa: ARG002 - the seam has it
+        """See `ports.Folders`."""
+        await asyncio.sleep(0)
+        folder = uri.rstrip("/") + "/"
+        self.listed.append(folder)
+        held = self.folders.get(folder)
+        if held is None:
+            held = self._held(folder)
+            if not held:
+                raise NotFound(f"{uri} is not there", uri=uri)
+        for entry in held:
+            yield entry
+
     async def close(self) -> None:
         """See `ports.Source`."""
+
+    def _held(self, folder: str) -> list[Entry]:
+        found: dict[str, Entry] = {}
+        for uri, file in self.files.items():
+            first, deeper, _ = uri.removeprefix(folder).partition("/")
+            if not uri.startswith(folder) or (not first and not deeper):
+                continue
+            name = unquote(first, errors="surrogateescape")
+            if deeper:
+                found[first + "/"] = Entry(name, Kind.FOLDER, None, None)
+            else:
+                size = len(file.content) if file.states_size else None
+                found[first] = Entry(name, Kind.FILE, size, None, file.etag)
+        return list(found.values())
 
     async def pour(self, file: MemoryFile, span: Span, outlet: Outlet, fault: Fault | None) -> None:
         """Pour `span` of the file, chunk by chunk, until it ends, the outlet stops it, or the fault comes."""
