@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,8 @@ class Script:
     """What is asked by keyboard-interactive; `None` for nothing."""
     largest: int = 1 << 20
     """Bytes that are given for one request, at most."""
+    held: Sequence[tuple[bytes, int]] = ()
+    """What every folder is said to hold: names and permissions, which tell the kinds."""
     attempts: list[str] = field(default_factory=list)
     """Passwords that were tried, in order."""
     requests: list[tuple[int, int]] = field(default_factory=list)
@@ -113,6 +115,10 @@ class ScriptedFiles(asyncssh.SFTPServer):
         most = 19 if name == b"crumbled" else self.script.largest
         content = self.script.content[:-1000] if name == b"short" else self.script.content
         return content[offset : offset + min(size, most)]
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        for name, permissions in self.script.held:
+            yield asyncssh.SFTPName(name, attrs=asyncssh.SFTPAttrs(size=5, permissions=permissions))
 
     def close(self, file_obj: object) -> None:
         """Nothing is held."""

@@ -28,6 +28,9 @@ LARGEST_PAGE = 16 * 1024 * 1024
 MOST_ENTRIES = 200_000
 LONGEST_TAG = 64 * 1024
 """Characters of something that has begun and not ended, such as a tag. It is looked at again with each piece that comes."""
+MOST_TAGS = 100_000
+"""Tags on a page, beside `TAGS_EACH` for every entry: a million of them take seconds to read."""
+TAGS_EACH = 64
 _PIECE = 16 * 1024
 _TAIL = 256
 """Characters behind a link in which its size may stand."""
@@ -44,7 +47,8 @@ class Index(Protocol):
     """Reads a page piece by piece."""
 
     def feed(self, piece: bytes) -> Iterator[Entry]:
-        """The entries that are complete with this piece. Raises `Untrusted` for a page beyond all bounds."""
+        """The entries that are complete with this piece. Raises `Untrusted` for a page beyond all bounds,
+        and `ProtocolViolation` for one that cannot be read."""
 
     def end(self) -> Iterator[Entry]:
         """The rest."""
@@ -70,6 +74,7 @@ class Bounds:
         self.shown = shown
         self._size = 0
         self._entries = 0
+        self._tags = 0
 
     def received(self, size: int) -> None:
         """So many bytes more."""
@@ -82,6 +87,12 @@ class Bounds:
         self._entries += 1
         if self._entries > MOST_ENTRIES:
             raise self.hostile(f"more than {MOST_ENTRIES} entries")
+
+    def tagged(self) -> None:
+        """One tag more."""
+        self._tags += 1
+        if self._tags > MOST_TAGS + TAGS_EACH * self._entries:
+            raise self.hostile("far more tags than entries")
 
     def hostile(self, what: str) -> Untrusted:
         """The error for a page with `what`."""
@@ -108,7 +119,11 @@ class Page(HTMLParser):
         """See `Index`."""
         self._bounds.received(len(piece))
         for start in range(0, len(piece), _PIECE):
-            super().feed(self._decoder.decode(piece[start : start + _PIECE]))
+            try:
+                super().feed(self._decoder.decode(piece[start : start + _PIECE]))
+            except AssertionError as error:  # so Python's parser says that a declaration makes no sense
+                shown = self._bounds.shown
+                raise ProtocolViolation(f"{shown} sends HTML that cannot be read: {error}", uri=shown) from error
             if len(self.rawdata) > LONGEST_TAG:
                 raise self._bounds.hostile(f"a tag of more than {LONGEST_TAG // 1024} KiB")
             yield from self._taken()
@@ -120,6 +135,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A link begins an entry; what follows it up to the next one may tell more of it."""
+        self._bounds.tagged()
         said = dict(reversed(attrs))
         self._read_tail()
         if tag == "base" and said.get("href"):
