@@ -143,7 +143,7 @@ def test_only_times_with_a_zone_are_taken() -> None:
 def test_the_list_of_nginx() -> None:
     """Names as they are, sizes and times exact; pipes and devices as such."""
     said = [
-        {"name": "sub", "type": "directory", "mtime": "Sat, 21 Nov 2026 13:53:35 GMT"},
+        {"name": "sub", "type": "directory", "mtime": "Sat, 21 Nov 2026 13:53:35 GMT", "size": 4096},
         {"name": "a/../b", "type": "file", "mtime": "Sat, 21 Nov 2026 13:53:35 GMT", "size": 7},
         {"name": "pipe", "type": "other", "mtime": 5, "size": -1},
         {"name": 5, "type": "file"},
