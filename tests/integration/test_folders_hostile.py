@@ -214,7 +214,7 @@ def test_a_folder_within_itself_comes_to_an_end(way: str) -> None:
     [
         (Answer(200, {"Content-Type": "application/pdf"}, b"%PDF"), Refused, "is no index page: it is application/pdf"),
         (Answer(200, {}, b"x"), Refused, "is no index page: the server does not say what it is"),
-        (Answer(200, {"Content-Type": "text/html"}, b" " * 17_000_000), Untrusted, "more than 16 MiB"),
+        (Answer(200, {"Content-Type": "application/json"}, b" " * 17_000_000), Untrusted, "more than 16 MiB"),
         (
             Answer(302, {"Location": "/page", "Content-Type": "text/html"}),
             Refused,

@@ -210,7 +210,7 @@ def pieces(begin: bytes, block: bytes) -> Iterator[bytes]:
 )
 def test_a_page_without_end_comes_to_one(begin: bytes, block: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In bounded time and memory."""
-    assert (LARGEST_PAGE, LONGEST_TAG) == (16 * 2**20, 2**16)
+    assert (LARGEST_PAGE, LONGEST_TAG) == (64 * 2**20, 2**16)
     monkeypatch.setattr(index, "LARGEST_PAGE", 2**20)
     reading = index_of(PAGE, "text/html")
     with pytest.raises(Untrusted, match=words):

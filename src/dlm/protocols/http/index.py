@@ -24,7 +24,10 @@ from dlm.model.listing import Entry, Kind
 from dlm.policy.redirect import origin
 from dlm.protocols.http.dates import http_date
 
-LARGEST_PAGE = 16 * 1024 * 1024
+LARGEST_PAGE = 64 * 1024 * 1024
+"""Bytes of HTML, of which little is kept. Caddy takes a thousand for each entry."""
+LARGEST_LIST = 16 * 1024 * 1024
+"""Bytes of JSON, which is in memory as a whole."""
 MOST_ENTRIES = 200_000
 LONGEST_TAG = 64 * 1024
 """Characters of something that has begun and not ended, such as a tag. It is looked at again with each piece that comes."""
@@ -70,8 +73,9 @@ def index_of(page: str, media_type: str | None) -> Index:
 class Bounds:
     """Counts what has come of a page, and ends it when that is too much. `shown` names it in errors."""
 
-    def __init__(self, shown: str) -> None:
+    def __init__(self, shown: str, largest: int) -> None:
         self.shown = shown
+        self._largest = largest
         self._size = 0
         self._entries = 0
         self._tags = 0
@@ -79,8 +83,8 @@ class Bounds:
     def received(self, size: int) -> None:
         """So many bytes more."""
         self._size += size
-        if self._size > LARGEST_PAGE:
-            raise self.hostile(f"more than {LARGEST_PAGE // 2**20} MiB")
+        if self._size > self._largest:
+            raise self.hostile(f"more than {self._largest // 2**20} MiB")
 
     def counted(self) -> None:
         """One entry more."""
@@ -104,7 +108,7 @@ class Page(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)
-        self._bounds = Bounds(without_credentials(page))
+        self._bounds = Bounds(without_credentials(page), LARGEST_PAGE)
         self._links = Links(page)
         # Bytes that are not UTF-8 stay what they are: some servers write names as they stand on the disk.
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -225,7 +229,7 @@ class List:
     """The list in JSON that nginx makes with `autoindex_format json`. See `Index`."""
 
     def __init__(self, shown: str) -> None:
-        self._bounds = Bounds(shown)
+        self._bounds = Bounds(shown, LARGEST_LIST)
         self._pieces: list[bytes] = []
 
     def feed(self, piece: bytes) -> Iterator[Entry]:
