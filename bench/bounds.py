@@ -13,6 +13,11 @@ WINDOW = 10 * SEGMENT
 CONNECTIONS = 64
 """As many as any tool may sensibly open; with a limit of the server, that."""
 SLOW_START_CONNECTIONS = 16
+TRIPS = {"http": 2, "https": 3, "h2": 3, "ftp": 8, "sftp": 11, "s3": 2}
+"""Round trips to the first byte, of a client that waits for each reply it needs: TCP, TLS 1.3, the request.
+
+For FTP: TCP and the greeting (2), USER, PASS, TYPE, EPSV, TCP, RETR. For SFTP: TCP, versions, key exchange (2), login (2),
+channel, SFTP (2), open, read."""
 
 
 def bound(scenario: Scenario) -> float | None:
@@ -29,8 +34,8 @@ def bound(scenario: Scenario) -> float | None:
 
 
 def handshakes(wire: Wire, scheme: str) -> float:
-    """TCP, TLS 1.3 and the request: a round trip each."""
-    return wire.rtt * (2 if scheme == "http" else 3)
+    """All that comes before the first byte, at a round trip each."""
+    return wire.rtt * TRIPS[scheme]
 
 
 def slow_start(rate: float, rtt: float, connections: int) -> float:

@@ -8,17 +8,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import network, payload, servers
+from bench import network, payload, servers, stores
 from bench.bounds import bound
 from bench.model import Scenario
 from bench.native import Native
 from bench.results import Run
-from bench.tools import Job, Tool, words
+from bench.tools import BUCKET, Job, Tool, words
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST_SECONDS = 20.0
@@ -67,7 +67,10 @@ def staged(scenario: Scenario, native: Native, scratch: Path) -> Iterator[Stage]
     ends = network.lay_out(len(scenario.paths), scenario.control) if wired else network.loopback()
     try:
         authority = payload.certificates(folder / "keys", [end.address for end in ends])
-        yield Stage(scenario, native, folder, ends, payload.write(scenario, folder / "source"), authority)
+        stage = Stage(scenario, native, folder, ends, payload.write(scenario, folder / "source"), authority)
+        # It takes half a minute to begin and to take the files, so it is not begun anew for each run.
+        with stores.seaweedfs(ends[0], stage.source, folder / "store") if scenario.scheme == "s3" else nullcontext():
+            yield stage
     finally:
         network.clear()
         shutil.rmtree(folder)
@@ -80,7 +83,7 @@ def measured(stage: Stage, tool: Tool, seed: int) -> Run:
         fetched = place / "fetched"
         fetched.mkdir()
         job = described(stage, place, fetched)
-        environment = surroundings(place)
+        environment = surroundings(place) | stores.environment(stage.scenario.scheme, stage.ends[0].address)
         for command in tool.before:
             run_in_client(words(command, job), environment, place)
         with ExitStack() as stack:
@@ -103,16 +106,36 @@ def measured(stage: Stage, tool: Tool, seed: int) -> Run:
 
 def described(stage: Stage, place: Path, fetched: Path) -> Job:
     """Addresses and folders; the lists of addresses are written."""
-    scheme = "http" if stage.scenario.scheme == "http" else "https"
-    port = servers.PORTS[stage.scenario.scheme]
-    bases = [f"{scheme}://{end.address}:{port}/" for end in stage.ends]
+    bases = [base(stage, end) for end in stage.ends]
     urls = [base + name for base in bases for name in stage.names]
     listing, curl_listing = place / "urls", place / "curl-urls"
     # A queue is of addresses that nobody fetches.
     queued = [f"{bases[0]}queued/{number}" for number in range(QUEUED)] if stage.scenario.kind == "queue" else urls
     listing.write_text("".join(f"{url}\n" for url in queued))
     curl_listing.write_text("".join(f'url="{url}"\noutput="{fetched}/{url.rsplit("/", 1)[1]}"\n' for url in urls))
-    return Job(tuple(urls), bases[0], str(fetched), stage.names[0], str(stage.authority), str(listing), str(curl_listing))
+    return Job(
+        tuple(urls),
+        bases[0],
+        str(fetched),
+        stage.names[0],
+        str(stage.authority),
+        str(listing),
+        str(curl_listing),
+        stage.ends[0].address,
+        str(stage.source),
+        str(place / "server0" / "ssh_config"),
+    )
+
+
+def base(stage: Stage, end: network.End) -> str:
+    """The address of the folder with the files; ends with a slash."""
+    scheme = stage.scenario.scheme
+    if scheme == "s3":
+        return f"s3://{BUCKET}/"
+    place = f"{end.address}:{servers.PORTS[scheme]}"
+    if scheme == "sftp":
+        return f"sftp://root:@{place}{stage.source}/"
+    return f"{'https' if scheme == 'h2' else scheme}://{place}/"
 
 
 def surroundings(place: Path) -> dict[str, str]:
@@ -120,7 +143,8 @@ def surroundings(place: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     source = f"{ROOT / 'src'}:{ROOT}"
     home = place / "home"
-    home.mkdir()
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "config").symlink_to(place / "server0" / "ssh_config")
     return kept | {"HOME": str(home), "PYTHONPATH": source, "TMPDIR": str(place)}
 
 
@@ -128,6 +152,13 @@ def served(stage: Stage, number: int, seed: int, place: Path) -> Any:
     """The server of one path."""
     end, faults = stage.ends[number], stage.scenario.paths[number].faults
     run = place / f"server{number}"
+    match stage.scenario.scheme:
+        case "ftp":
+            return stores.vsftpd(end, stage.source, run)
+        case "sftp":
+            return stores.sshd(end, run)
+        case "s3":
+            return nullcontext(servers.Asked())
     if faults:
         return servers.misbehaving(end, stage.source, faults, seed, run)
     return servers.nginx(end, stage.source, stage.authority.parent, run)

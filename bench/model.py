@@ -10,8 +10,8 @@ MB = 1_000_000
 KIB = 1024
 MIB = 1024 * KIB
 
-Scheme = Literal["http", "https", "h2"]
-"""`https` offers HTTP/1.1 only; `h2` offers both."""
+Scheme = Literal["http", "https", "h2", "ftp", "sftp", "s3"]
+"""`https` offers HTTP/1.1 only; `h2` offers both. `s3` is over plain HTTP, the object uploaded in one piece."""
 
 
 @dataclass(frozen=True)

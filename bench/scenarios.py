@@ -31,6 +31,15 @@ def wan(name: str, title: str, wire: Wire, size: int = 128 * MIB, **facts: Any) 
     return Scenario(name, title, size, (Path(wire),), groups=("wan",), **facts)
 
 
+def spoken(scheme: Scheme, name: str) -> tuple[Scenario, Scenario]:
+    """One large file by another protocol than HTTP: as fast as the machine can, and with a distance."""
+    ways: dict[str, Any] = {"scheme": scheme, "groups": ("protocols",)}
+    return (
+        Scenario(f"loopback-{scheme}", f"1 GiB over loopback, {name}", 1024 * MIB, seconds=120, **ways),
+        Scenario(f"wan-{scheme}", f"128 MiB over {name}, 200 Mbit/s, 50 ms", 128 * MIB, (Path(MIDDLE),), **ways),
+    )
+
+
 def faulty(name: str, title: str, faults: Faults, size: int = 128 * MIB, wire: Wire = HOME) -> Scenario:
     """One large file from a server that misbehaves."""
     return Scenario(name, title, size, (Path(wire, faults),), groups=("faults",))
@@ -46,6 +55,9 @@ def small(name: str, title: str, files: int, scheme: Scheme) -> Scenario:
 SCENARIOS = (
     Scenario("loopback-http", "1 GiB over loopback, http", 1024 * MIB, seconds=60, groups=("loopback",)),
     Scenario("loopback-https", "1 GiB over loopback, https", 1024 * MIB, scheme="https", seconds=60, groups=("loopback",)),
+    *spoken("ftp", "FTP"),
+    *spoken("sftp", "SFTP"),
+    *spoken("s3", "S3"),
     wan("wan-short", "128 MiB, 200 Mbit/s, 20 ms", SHORT),
     wan("wan-middle", "128 MiB, 200 Mbit/s, 50 ms", MIDDLE),
     wan("wan-middle-bbr", "128 MiB, 200 Mbit/s, 50 ms, bbr", MIDDLE, control="bbr"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 from bench.model import Faults
 from bench.network import NAMES, End, inside
@@ -32,7 +33,7 @@ http {{
   server {{ listen 8443 ssl http2 backlog=4096; }}
 }}
 """
-PORTS = {"http": 80, "https": 443, "h2": 8443}
+PORTS = {"http": 80, "https": 443, "h2": 8443, "ftp": 21, "sftp": 22, "s3": 8333}
 
 
 @dataclass
@@ -74,11 +75,13 @@ def misbehaving(end: End, root: Path, faults: Faults, seed: int, run: Path) -> I
 
 
 @contextmanager
-def served(command: list[str], end: End, ending: signal.Signals) -> Iterator[None]:
+def served(
+    command: list[str], end: End, ending: signal.Signals, port: int = 80, log: IO[bytes] | None = None
+) -> Iterator[None]:
     """The program from the moment on at which it listens."""
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            wait_for_port(end.space, process)
+            wait_for_port(end.space, process, port)
             yield
         finally:
             process.send_signal(ending)
@@ -90,8 +93,8 @@ def served(command: list[str], end: End, ending: signal.Signals) -> Iterator[Non
 
 
 def wait_for_port(space: str, process: subprocess.Popen[bytes], port: int = 80) -> None:
-    """Return when something listens there. RuntimeError: nothing does after ten seconds."""
-    for _ in range(1000):
+    """Return when something listens there. RuntimeError: nothing does after thirty seconds."""
+    for _ in range(3000):
         listening = subprocess.run([*inside(space), "ss", "-Hltn", f"sport = :{port}"], capture_output=True, check=True)
         if listening.stdout:
             return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench.model import Scenario
 
+BUCKET = "bucket"
 DLM = (sys.executable, "-m", "dlm")
 
 
@@ -29,6 +30,12 @@ class Job:
     """File with one URL a line."""
     curl_listing: str
     """The same as curl's configuration."""
+    host: str
+    """The address of the (first) server, without a scheme."""
+    source: str
+    """The folder that the server gives out, as the server calls it."""
+    ssh: str
+    """OpenSSH's configuration: it does not look into the home that the environment names."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Tool:
 
 def words(template: Sequence[str], job: Job) -> list[str]:
     """The command line with the job's values."""
-    values = vars(job) | {"url": job.urls[0], "file": f"{job.folder}/{job.name}"}
+    values = vars(job) | {"url": job.urls[0], "file": f"{job.folder}/{job.name}", "bucket": BUCKET}
     command: list[str] = []
     for word in template:
         command += job.urls if word == "{urls}" else [word.format_map(values)]
@@ -67,6 +74,9 @@ WGET2 = ("wget2", "-q", "--ca-certificate={authority}")
 ARIA2 = ("aria2c", "-q", "--no-conf", "--ca-certificate={authority}", "-d", "{folder}")
 ARIA2_BEST = (*ARIA2, "--file-allocation=none", "-x16", "-s16", "-k1M")
 LFTP = "set cmd:fail-exit yes; set ssl:ca-file {authority}; set net:connection-limit 0; "
+LFTP_SSH = LFTP + "set sftp:connect-program 'ssh -a -x -F {ssh}'; set sftp:max-packets-in-flight 64; "
+SFTP_BEST = ("-F", "{ssh}", "-B", "261120", "-R", "256", "-c", "aes128-gcm@openssh.com")
+RCLONE_BEST = ("--multi-thread-streams", "8", "--multi-thread-cutoff", "16M")
 GET = (*DLM, "get", "-q", "--cacert", "{authority}", "-d", "{folder}")
 ADD_ONE = (*DLM, "add", "--cacert", "{authority}", "-d", "{folder}", "--now", "{url}")
 ADD_MANY = (*DLM, "add", "-d", "{folder}", "--paused", "-i", "{listing}")
@@ -89,6 +99,18 @@ TOOLS = (
         "one",
         ("lftp", "-c", LFTP + "set net:timeout 10; set net:reconnect-interval-base 1; pget -n 16 {url} -o {file}"),
     ),
+    Tool("dlm", "defaults", "one", (*GET, "{url}"), schemes=("ftp", "sftp", "s3")),
+    Tool("curl", "defaults", "one", ("curl", "-sS", "-o", "{file}", "{url}"), schemes=("ftp",)),
+    Tool("lftp", "defaults", "one", ("lftp", "-c", LFTP + "get {url} -o {file}"), schemes=("ftp",)),
+    Tool("lftp", "best", "one", ("lftp", "-c", LFTP + "pget -n 4 {url} -o {file}"), schemes=("ftp",)),
+    Tool("sftp", "defaults", "one", ("sftp", "-q", "-F", "{ssh}", "{host}:{source}/{name}", "{file}"), schemes=("sftp",)),
+    Tool("sftp", "best", "one", ("sftp", "-q", *SFTP_BEST, "{host}:{source}/{name}", "{file}"), schemes=("sftp",)),
+    Tool("scp", "defaults", "one", ("scp", "-q", "-F", "{ssh}", "{host}:{source}/{name}", "{file}"), schemes=("sftp",)),
+    Tool("lftp", "defaults", "one", ("lftp", "-c", LFTP_SSH + "get {url} -o {file}"), schemes=("sftp",)),
+    Tool("lftp", "best", "one", ("lftp", "-c", LFTP_SSH + "pget -n 4 {url} -o {file}"), schemes=("sftp",)),
+    Tool("aws", "defaults", "one", ("aws", "s3", "cp", "--only-show-errors", "{url}", "{file}"), schemes=("s3",)),
+    Tool("rclone", "defaults", "one", ("rclone", "copyto", "store:{bucket}/{name}", "{file}"), schemes=("s3",)),
+    Tool("rclone", "best", "one", ("rclone", "copyto", *RCLONE_BEST, "store:{bucket}/{name}", "{file}"), schemes=("s3",)),
     Tool("dlm", "defaults", "many", (*GET, "-i", "{listing}")),
     Tool("curl", "defaults", "many", (*CURL, "-Z", "-K", "{curl_listing}")),
     Tool("curl", "best", "many", CURL_MANY, schemes=("http", "https")),

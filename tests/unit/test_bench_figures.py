@@ -14,6 +14,7 @@ from bench.model import MB, MIB, Fault, Faults, Scenario, Wire, faults_from, qui
 from bench.model import Path as Way
 from bench.results import Outcome, Report, Run, lines
 from bench.scenarios import SCENARIOS, named
+from bench.stores import environment
 from bench.tools import Job, suited, words
 from bench.wire_check import deviation
 from hypothesis import given
@@ -44,6 +45,32 @@ def test_https_costs_one_round_trip_more() -> None:
     wire = Wire(rate=1, rtt=0.1)
     assert handshakes(wire, "http") == pytest.approx(0.2)
     assert handshakes(wire, "https") == pytest.approx(0.3)
+
+
+def test_every_scheme_has_a_bound() -> None:
+    """Whatever a scenario speaks, its round trips before the first byte are known."""
+    for one in SCENARIOS:
+        if one.paths[0].wire is not None:
+            assert bound(one) is not None
+
+
+def test_other_protocols_have_loopback_and_distance_and_a_peer() -> None:
+    """FTP, SFTP and S3 each in both; with another program than dlm to compare with, and none that speaks HTTP only."""
+    chosen = named(["protocols"])
+    assert {one.name for one in chosen} == {
+        f"{way}-{scheme}" for way in ("loopback", "wan") for scheme in ("ftp", "sftp", "s3")
+    }
+    for one in chosen:
+        tools = {tool.name for tool in suited(one)}
+        assert len(tools) > 1
+        assert not tools & {"wget2", "aria2c", "axel"}
+
+
+def test_what_s3_needs_to_know_goes_to_its_tools_only() -> None:
+    """The endpoint for dlm and aws, and the same for rclone; no other scheme gets any."""
+    said = environment("s3", "10.0.0.1")
+    assert said["AWS_ENDPOINT_URL_S3"] == said["RCLONE_CONFIG_STORE_ENDPOINT"] == "http://10.0.0.1:8333"
+    assert environment("sftp", "10.0.0.1") == {}
 
 
 @given(st.integers(), st.integers(0, 1000))
@@ -164,7 +191,7 @@ def test_names_and_groups_choose_scenarios() -> None:
 
 def test_command_lines_are_complete() -> None:
     """No place-holder is left, several addresses become several words, and dlm has no tuning flag."""
-    job = Job(("http://a/f", "http://b/f"), "http://a/", "/d", "f", "/ca", "/list", "/curl")
+    job = Job(("http://a/f", "http://b/f"), "http://a/", "/d", "f", "/ca", "/list", "/curl", "a", "/s", "/ssh")
     for one in SCENARIOS:
         for tool in suited(one):
             command = words(tool.command, job)
