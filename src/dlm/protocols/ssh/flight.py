@@ -1,7 +1,7 @@
 """How many bytes may be under way at once on one connection, so that it is bound by the link and not by the round trip.
 
 The window grows while the answers come nearly as fast as the fastest one did, and shrinks when they queue up: by
-Little's law an answer takes `window / rate`, so at twice the shortest time the link is full. Pure.
+Little's law an answer takes `window / rate`, so when it takes longer than the shortest time the link is full. Pure.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ LEAST = 2 * BLOCK
 MOST = 32 * 1024 * 1024
 SLACK = 0.01
 """Seconds that an answer may take for reasons of this machine's own."""
+PROMPT = 1.25
+"""Times the shortest time that an answer may take for the window to widen. At twice that time as much waits in the queue as
+is on the line, and many a queue holds no more: then packets are lost."""
 TOO_LONG = 1.5
 NARROWED = 0.75
 HELD_LEAST = 64 * 1024
@@ -42,7 +45,7 @@ class Flight:
         self.answered_at = now
         self.shortest = min(self.shortest, waited)
         patience = 2 * self.shortest + SLACK
-        if waited <= patience:
+        if waited <= PROMPT * self.shortest + SLACK:
             self.window = min(MOST, self.window + size)
         elif waited > TOO_LONG * patience and now - waited >= self._narrowed_at:
             # Only what was asked for since says anything about the narrower window.
