@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
 from dlm.model.error import DlmError, StorageError
@@ -126,6 +126,7 @@ class Source(Protocol):
         """Give up all connections. Idempotent."""
 
 
+@runtime_checkable
 class Folders(Protocol):
     """What a Source may be beside: one that tells what remote folders hold. Names and entries are data; nothing is written."""
 
@@ -144,6 +145,9 @@ class Sources(Protocol):
 
     def pick(self, uri: str) -> Source:
         """The Source for `uri`. Raises `UnsupportedUri` that says which schemes are served, or what to install."""
+
+    def folders(self, uri: str) -> Folders:
+        """Who tells what the folder at `uri` holds. Raises `UnsupportedUri`, also where the protocol cannot list folders."""
 
 
 # --- bytes are kept ---------------------------------------------------------------------------------------------------

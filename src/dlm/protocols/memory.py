@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from dlm.model.download import DownloadSpec
 from dlm.model.error import DlmError, NotFound, RangeIgnored, Refused, ResourceChanged
+from dlm.model.listing import Entry, Kind
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
@@ -33,15 +34,23 @@ class MemoryFile:
     name: str | None = None
     digests: tuple[Digest, ...] = ()
     chunk: int = 16 * 1024
+    modified: float | None = None
     fault: Callable[[int, Span], Fault | None] = lambda _number, _span: None
     requests: list[Span] = field(default_factory=list)
 
 
 class MemorySource:
-    """See `ports.Source`. Knows the files that it was given, by their URIs."""
+    """See `ports.Source` and `ports.Folders`. Knows the files that it was given, by their URIs.
+
+    A folder's address ends with a slash. It holds what of `files` lies below it, or else what `listings` says of it; `listed`
+    tells what was asked for, and `trouble` is asked before each entry, with its number.
+    """
 
     def __init__(self, files: dict[str, MemoryFile]) -> None:
         self.files = files
+        self.listings: dict[str, list[Entry]] = {}
+        self.listed: list[str] = []
+        self.trouble: Callable[[str, int], DlmError | None] = lambda _uri, _number: None
 
     async def open(self, uri: str, spec: DownloadSpec) -> MemoryOpening:
         """See `ports.Source`."""
@@ -57,7 +66,7 @@ class MemorySource:
             raise Refused(f"{uri} has no bytes from {span.start} on", uri=uri)
         stop = min(span.stop, len(file.content))
         size = stop - span.start if file.states_size else None
-        part = Part(file.name, size, file.digests)
+        part = Part(file.name, size, file.digests, file.modified)
         resource = Resource((Mirror(uri),), (part,), Validator(file.etag), file.ranged)
         return MemoryOpening(self, file, resource, Span(span.start, stop), fault)
 
@@ -75,6 +84,39 @@ class MemorySource:
         if not file.ranged:
             raise RangeIgnored(f"{mirror.uri} knows no ranges", uri=mirror.uri)
         await self.pour(file, wanted, outlet, fault)
+
+    def is_folder(self, uri: str) -> bool:
+        """See `ports.Folders`."""
+        return uri.endswith("/")
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """See `ports.Folders`. Nothing is quoted."""
+        return f"{folder}{entry.name}{'/' if entry.kind is Kind.FOLDER else ''}"
+
+    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncIterator[Entry]:  # noqa: ARG002 - the port names it
+        """See `ports.Folders`."""
+        await asyncio.sleep(0)
+        self.listed.append(uri)
+        held = self.listings.get(uri) or self._below(uri)
+        if not held:
+            raise NotFound(f"{uri} is not there", uri=uri)
+        for number, entry in enumerate(held):
+            error = self.trouble(uri, number)
+            if error is not None:
+                raise error
+            yield entry
+            if number % 100 == 99:
+                await asyncio.sleep(0)
+
+    def _below(self, uri: str) -> list[Entry]:
+        held: dict[str, Entry] = {}
+        for each, file in self.files.items():
+            name, slash, _ = each.removeprefix(uri).partition("/")
+            if each.startswith(uri) and slash:
+                held[name] = Entry(name, Kind.FOLDER, None, None)
+            elif each.startswith(uri):
+                held[name] = Entry(name, Kind.FILE, len(file.content), file.modified, file.etag)
+        return list(held.values())
 
     async def close(self) -> None:
         """See `ports.Source`."""

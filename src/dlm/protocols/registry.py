@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from dlm.model.address import without_credentials
 from dlm.model.error import UnsupportedUri
 from dlm.model.value import dataclass
-from dlm.ports import Clock, Source
+from dlm.ports import Clock, Folders, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class Registry:
             self._sources[entry.target] = self._load(entry)
         return self._sources[entry.target]
 
+    def folders(self, uri: str) -> Folders:
+        """See `ports.Sources`."""
+        return folders_of(self.pick(uri), uri)
+
     async def close(self) -> None:
         """Close every Source that was used."""
         for source in self._sources.values():
@@ -64,3 +68,12 @@ class Registry:
             raise UnsupportedUri(f"{entry.schemes[0]}:// needs what is not installed: {entry.install}") from error
         source: Source = kind(self._clock)
         return source
+
+
+def folders_of(source: Source, uri: str) -> Folders:
+    """What `source` is beside, where it can tell what the folder at `uri` holds. Raises `UnsupportedUri`."""
+    if isinstance(source, Folders):
+        return source
+    scheme = urlsplit(uri).scheme.lower()
+    shown = without_credentials(uri)
+    raise UnsupportedUri(f"{shown} cannot be fetched with -r: what a folder holds cannot be asked for over {scheme}://")
