@@ -33,7 +33,7 @@ from dlm.model.queue import (
     Trial,
 )
 from dlm.model.rank import Lane
-from dlm.model.resource import Mirror, Resource, Verified
+from dlm.model.resource import Mirror, Pieces, Resource, Verified
 from dlm.model.span import Span
 from dlm.model.value import dataclass
 
@@ -385,15 +385,28 @@ class Step:
 class Repository(Protocol):
     """Downloads and their stories, durable. One call is one transaction: when it has returned, it survives a power cut."""
 
-    async def add(self, downloads: Sequence[Download], *, unless_known: bool = False) -> list[Download]:
+    async def add(
+        self,
+        downloads: Sequence[Download],
+        *,
+        unless_known: bool = False,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
+    ) -> list[Download]:
         """Record new downloads, all or none, in order. Raises `Conflict` when an id exists.
 
         With `unless_known` an unfinished download of the same first URI, directory, output and range takes the place
-        of one that would repeat it, in the database and in the answer.
+        of one that would repeat it, in the database and in the answer. `pieces` are those of the new ones, checked; what
+        is known keeps its own.
         """
 
     async def add_claimed(
-        self, downloads: Sequence[Download], owner: str, now: float, lease: float
+        self,
+        downloads: Sequence[Download],
+        owner: str,
+        now: float,
+        lease: float,
+        *,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
         """As `add` with `unless_known` and then `claim` would do, in one transaction, of new downloads that are PENDING.
 
@@ -475,6 +488,12 @@ class Repository(Protocol):
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
         """Drop the checkpoint: the next run begins anew."""
+
+    async def pieces_of(self, id: DownloadId) -> Pieces | None:
+        """The digests of its pieces, `None` when there are none."""
+
+    async def with_pieces(self, ids: Sequence[DownloadId]) -> set[DownloadId]:
+        """Those of these ids that have pieces."""
 
     async def remove(self, id: DownloadId) -> None:
         """Forget the download and its story. Raises `DownloadNotFound`, and `Conflict` while a live owner holds it."""

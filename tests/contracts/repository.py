@@ -15,7 +15,7 @@ from dlm.model.error import Conflict, DownloadNotFound
 from dlm.model.phase import Cause, Intent, Phase
 from dlm.model.queue import Change
 from dlm.model.rank import Lane, Priority
-from dlm.model.resource import Digest, Mirror, Part, Resource, Validator, Verification, Verified
+from dlm.model.resource import Digest, Mirror, Part, Pieces, Resource, Validator, Verification, Verified
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery, Queue, Repository
 
@@ -179,8 +179,31 @@ class RecordContract(StateSuite):
                     await command
             await repository.forget_checkpoint(id)
             assert await repository.checkpoint_of(id) is None
+            assert await repository.pieces_of(id) is None
             assert await repository.story(id) == []
             assert await repository.claim([id], "me", 1, 1) == []
+
+        play(scenario)
+
+    def test_pieces_stand_beside_their_download(self, play: Play) -> None:
+        """They come back as they were given, with what was added only, and go with their download."""
+        plain, pieced, claimed = a_download(), a_download(uri="https://h/g"), a_download(uri="https://h/h")
+        again = a_download(uri="https://h/g")
+        several = Pieces("sha-256", 2**18, tuple(bytes([n]) * 32 for n in range(256)))
+        none, other = Pieces("sha-1", 2**40, ()), Pieces("md5", 1, (bytes(16),))
+
+        async def scenario(repository: Repository) -> None:
+            await repository.add([plain, pieced], pieces={pieced.id: several})
+            await repository.add([again], unless_known=True, pieces={again.id: other})
+            await repository.add_claimed([claimed], "me", 5.0, 30.0, pieces={claimed.id: none, plain.id: other})
+            known = [plain.id, pieced.id, again.id, claimed.id]
+            assert [await repository.pieces_of(id) for id in known] == [None, several, None, none]
+            assert await repository.with_pieces(known) == {pieced.id, claimed.id}
+            assert await repository.with_pieces([]) == set()
+            await repository.remove(pieced.id)
+            assert await repository.pieces_of(pieced.id) is None
+            await repository.add([pieced])
+            assert await repository.pieces_of(pieced.id) is None
 
         play(scenario)
 

@@ -15,6 +15,7 @@ from dlm.model.resource import (
     Digest,
     Mirror,
     Part,
+    Pieces,
     Resource,
     Validator,
     Verification,
@@ -158,3 +159,16 @@ def test_verification_reads_as_a_phrase() -> None:
     """What was found is said in words."""
     assert str(Verified(Verification.VERIFIED, "sha-256")) == "verified by sha-256"
     assert str(Verified(Verification.CONSISTENT)) == "consistent"
+
+
+def test_pieces_that_no_file_can_have_are_refused() -> None:
+    """An unknown algorithm, no length, a digest of another size; each said in words. What is right is given back."""
+    right = Pieces("sha-1", 5, (bytes(20), bytes(20)))
+    assert right.check() is right
+    for wrong, words in (
+        (Pieces("sha", 5, ()), "by 'sha': dlm knows md5"),
+        (Pieces("md5", 0, ()), "have 0 bytes"),
+        (Pieces("sha-1", 5, (bytes(20), bytes(16))), "20 bytes, that of piece 2 has 16"),
+    ):
+        with pytest.raises(InvalidRequest, match=words):
+            wrong.check()

@@ -19,7 +19,7 @@ from dlm.model.event import Transition
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Intent, Order, Phase
 from dlm.model.queue import Change, Selection, Standing
 from dlm.model.rank import Lane, Priority
-from dlm.model.resource import Verification, Verified
+from dlm.model.resource import Pieces, Verification, Verified
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery, HostPolicy
 from dlm.storage.memory import MemoryState
@@ -43,6 +43,12 @@ ranks = st.fixed_dictionaries(
 )
 whens = st.none() | st.integers(900, 1200).map(float)
 spans = st.tuples(st.integers(0, 900), st.integers(1, 100)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
+pieces = st.none() | st.builds(
+    Pieces,
+    st.just("md5"),
+    st.integers(1, 2**40),
+    st.lists(st.binary(min_size=16, max_size=16), max_size=3).map(tuple),
+)
 phase_sets = st.none() | st.frozensets(st.sampled_from(Phase), max_size=4)
 
 
@@ -91,15 +97,16 @@ class Twins(RuleBasedStateMachine):
         phase=st.sampled_from([Phase.PENDING, Phase.WAITING, Phase.PAUSED]),
         due=whens,
         rank=ranks,
+        pieces=pieces,
     )
-    def add(self, due: float | None, rank: dict[str, Any], **given: Any) -> DownloadId:
+    def add(self, due: float | None, rank: dict[str, Any], pieces: Pieces | None, **given: Any) -> DownloadId:
         self.added += 1
         given |= rank
         if given["phase"] is Phase.WAITING:
             given["due"] = due
         # Two ids of three begin alike, so that prefixes are sometimes ambiguous.
         download = a_download(id=DownloadId(f"{self.added % 3 // 2}{self.added:015x}"), **given)
-        self.both(lambda each: each.repository.add([download]))
+        self.both(lambda each: each.repository.add([download], pieces={download.id: pieces} if pieces else None))
         return download.id
 
     @rule(id=ids)
@@ -121,7 +128,9 @@ class Twins(RuleBasedStateMachine):
         new = [
             a_download(id=DownloadId(f"{self.added - n:016x}"), uri=uri, output=output) for n, (uri, output) in enumerate(given)
         ]
-        there = self.both(lambda each: each.repository.add_claimed(new, owner, self.wall.now, lease))
+        pieces = {each.id: Pieces("sha-1", 7, (bytes(20),)) for each in new[:2]}
+        there = self.both(lambda each: each.repository.add_claimed(new, owner, self.wall.now, lease, pieces=pieces))
+        self.both(lambda each: each.repository.with_pieces([each.id for each in new]))
         for download, transition in there:
             assert transition is None or (download.owner, download.phase) == (owner, Phase.SCHEDULED)
 
@@ -317,6 +326,7 @@ class Twins(RuleBasedStateMachine):
 
     def story_of(self, id: DownloadId) -> list[Transition]:
         self.both(lambda each: each.repository.checkpoint_of(id))
+        self.both(lambda each: each.repository.pieces_of(id))
         story: list[Transition] = self.both(lambda each: each.repository.story(id))
         return story
 

@@ -17,7 +17,7 @@ from dlm.model.error import DigestMismatch, DiskFull, DlmError, NotFound, Server
 from dlm.model.message import Checkpointed, Completing, ConnectionEnded, ConnectionView, Observed, Progressed, Published, Start
 from dlm.model.phase import Intent, Phase
 from dlm.model.queue import Rates
-from dlm.model.resource import Digest, Mirror, Part, Resource, Validator, Verification, Verified
+from dlm.model.resource import Digest, Mirror, Part, Pieces, Resource, Validator, Verification, Verified
 from dlm.model.span import Span
 from dlm.workers import wire
 from dlm.workers.wire import (
@@ -56,7 +56,7 @@ PROGRESSED = Progressed(
     limited="total",
 )
 FRAMES: list[Frame] = [
-    Carry(Start(DOWNLOAD, CHECKPOINT, 4)),
+    Carry(Start(DOWNLOAD, CHECKPOINT, 4, pieces=Pieces("sha-1", 5, (bytes(20), bytes(range(20)))))),
     Halt(ID),
     Limit(Rates(5, {"h:443": 2}), {ID: None, DownloadId("b"): 7}),
     Acknowledge(1),

@@ -13,6 +13,7 @@ from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.event import Transition
 from dlm.model.phase import Phase
 from dlm.model.rank import Lane, Priority
+from dlm.model.resource import Pieces
 from dlm.model.value import dataclass
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -28,6 +29,7 @@ class AddRequest:
     start_at: float | None = None
     group: str | None = None
     paused: bool = False
+    pieces: Pieces | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,18 @@ class Pieces:
     length: int
     digests: tuple[bytes, ...]
 
+    def check(self) -> Pieces:
+        """Itself. Raises `InvalidRequest` when no file can have such pieces."""
+        if self.algorithm not in ALGORITHMS:
+            raise InvalidRequest(f"pieces cannot be checked by '{self.algorithm}': dlm knows {', '.join(ALGORITHMS)}")
+        if self.length <= 0:
+            raise InvalidRequest(f"a piece cannot have {self.length} bytes")
+        size = ALGORITHMS[self.algorithm][1]
+        for number, digest in enumerate(self.digests, 1):
+            if len(digest) != size:
+                raise InvalidRequest(f"a {self.algorithm} digest has {size} bytes, that of piece {number} has {len(digest)}")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Validator:

@@ -128,9 +128,10 @@ class Carrier:
             return
         download = await means.advance(download, Cause.STARTED)
         patience = QUEUE_PATIENCE if self._retries else PATIENCE
+        pieces = await means.repository.pieces_of(download.id)
         while True:
             checkpoint = await means.repository.checkpoint_of(download.id)
-            start = Start(download, checkpoint, await self._ceiling(download), patience)
+            start = Start(download, checkpoint, await self._ceiling(download), patience, pieces=pieces)
             try:
                 await self._worker.carry(start, self._ledger)
             except DlmError as error:

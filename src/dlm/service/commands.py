@@ -25,11 +25,14 @@ async def add(means: Means, requests: Sequence[AddRequest]) -> list[Added]:
     """See `ports.Downloads.add`."""
     for request in requests:
         check(request.spec, means.sources)
+        if request.pieces is not None and request.pieces.check() and request.spec.range is not None:
+            raise InvalidRequest("a part of a file cannot be checked piece by piece: fetch all of it, or leave the pieces out")
         if request.spec.streams_out:
             raise InvalidRequest("the queue cannot stream to standard output: write dlm get, or choose a file name")
     now = means.clock.wall()
     new = [_download_of(request, now) for request in requests]
-    there = await means.repository.add(new, unless_known=True)
+    pieces = {mine.id: each.pieces for mine, each in zip(new, requests, strict=True) if each.pieces is not None}
+    there = await means.repository.add(new, unless_known=True, pieces=pieces)
     means.publish(*(DownloadAdded(each) for each, found in zip(new, there, strict=True) if each.id == found.id))
     return [Added(found, known=mine.id != found.id) for mine, found in zip(new, there, strict=True)]
 

@@ -36,6 +36,8 @@ class Places:
         self._waiting = deque(downloads)
         self._heavy: deque[Download] = deque()
         """What is known to need a place, before all others."""
+        self._pieced: set[DownloadId] = set()
+        """What is judged piece by piece, which takes a place."""
         self._taken = 0
         self._under_way: Counter[str] = Counter()
         """By host, what has a place or is being fetched beside them."""
@@ -53,6 +55,7 @@ class Places:
         """Carry them, and return how each stands when all have ended. Raises what is no error of a download."""
         if self._crowds:
             self._crowd = Crowd(await self._ceilings())
+            self._pieced = await self._means.repository.with_pieces([each.id for each in self._waiting])
         self._fill()
         try:
             await self._over
@@ -77,10 +80,16 @@ class Places:
             line = self._heavy if self._heavy and self._taken < self._places else self._waiting
             if not line:
                 return
-            light = line is self._waiting and self._crowds and self._crowd.open and _is_fresh(line[0])
+            light = line is self._waiting and self._crowds and self._crowd.open and self._is_fresh(line[0])
             if not (self._is_room(line[0].host) if light else self._taken < self._places):
                 return
             self._begin(line.popleft(), light=light)
+
+    def _is_fresh(self, download: Download) -> bool:
+        """Whether nothing is there of it yet, and nothing else keeps it from the short way."""
+        spec = download.spec
+        plain = not spec.overwrite and not spec.streams_out and spec.limit_rate is None
+        return plain and download.name is None and download.id not in self._pieced
 
     def _is_room(self, host: str) -> bool:
         return len(self._gathered) < MOST and self._crowd.room(host, self._under_way[host], self._under_way.total())
@@ -167,12 +176,6 @@ class Places:
     def _go_on(self, host: str) -> None:
         self._waiting.extendleft(reversed(self._resting.pop(host)))
         self._fill()
-
-
-def _is_fresh(download: Download) -> bool:
-    """Whether nothing is there of it yet, and nothing else keeps it from the short way."""
-    spec = download.spec
-    return download.name is None and not spec.overwrite and not spec.streams_out and spec.limit_rate is None
 
 
 def _is_small(download: Download) -> bool:

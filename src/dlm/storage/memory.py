@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
@@ -11,7 +11,7 @@ from dlm.model.error import Conflict, DlmError, DownloadNotFound, IllegalTransit
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent
 from dlm.model.queue import Change
-from dlm.model.resource import Verified
+from dlm.model.resource import Pieces, Verified
 from dlm.ports import DownloadQuery, Step
 from dlm.storage import changes
 from dlm.storage.changes import Move
@@ -39,7 +39,13 @@ class MemoryRepository:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    async def add(self, downloads: Sequence[Download], *, unless_known: bool = False) -> list[Download]:
+    async def add(
+        self,
+        downloads: Sequence[Download],
+        *,
+        unless_known: bool = False,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
+    ) -> list[Download]:
         ids = set(self._records.downloads)
         known: dict[tuple[str, str], list[Download]] = {}
         for each in self._records.downloads.values() if unless_known else ():
@@ -58,12 +64,20 @@ class MemoryRepository:
                 new.append(download)
         for download in new:
             self._records.insert(download)
+            if pieces and download.id in pieces:
+                self._records.pieces[download.id] = pieces[download.id]
         return there
 
     async def add_claimed(
-        self, downloads: Sequence[Download], owner: str, now: float, lease: float
+        self,
+        downloads: Sequence[Download],
+        owner: str,
+        now: float,
+        lease: float,
+        *,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
-        there = await self.add(downloads, unless_known=True)
+        there = await self.add(downloads, unless_known=True, pieces=pieces)
         added = [mine.id for mine, each in zip(downloads, there, strict=True) if each is mine]
         moves = {download.id: (download, transition) for download, transition in await self.claim(added, owner, now, lease)}
         answers = zip(downloads, there, strict=True)
@@ -163,6 +177,12 @@ class MemoryRepository:
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
         self._records.checkpoints.pop(id, None)
+
+    async def pieces_of(self, id: DownloadId) -> Pieces | None:
+        return self._records.pieces.get(id)
+
+    async def with_pieces(self, ids: Sequence[DownloadId]) -> set[DownloadId]:
+        return {id for id in ids if id in self._records.pieces}
 
     async def remove(self, id: DownloadId) -> None:
         changes.demand_removable(self._records.get(id), self._records.wall())

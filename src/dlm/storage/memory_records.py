@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dlm.model.download import Checkpoint, Download, DownloadId
 from dlm.model.event import Transition
+from dlm.model.resource import Pieces
 from dlm.ports import HostPolicy
 from dlm.storage import references
 from dlm.storage.changes import Move
@@ -21,6 +22,7 @@ class Records:
     downloads: dict[DownloadId, Download] = field(default_factory=dict)
     seqs: dict[DownloadId, int] = field(default_factory=dict)
     checkpoints: dict[DownloadId, dict[int, Checkpoint]] = field(default_factory=dict)
+    pieces: dict[DownloadId, Pieces] = field(default_factory=dict)
     events: list[Transition] = field(default_factory=list)
     policies: dict[str, HostPolicy] = field(default_factory=dict)
     rates: dict[str, int] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class Records:
         """The download, and its story."""
         del self.downloads[id], self.seqs[id]
         self.checkpoints.pop(id, None)
+        self.pieces.pop(id, None)
         self.events = [event for event in self.events if event.id != id]
 
     def identify(self, reference: str) -> DownloadId:

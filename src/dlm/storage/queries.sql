@@ -83,7 +83,7 @@ SELECT * FROM downloads WHERE uri = :uri AND directory = :directory AND output I
 UPDATE downloads SET lease_until = :until WHERE owner = :owner;
 
 -- :delete_download
--- Forget a download; its checkpoints and events go with it.
+-- Forget a download; its checkpoints, events and pieces go with it.
 DELETE FROM downloads WHERE id = :id;
 
 -- :insert_event
@@ -109,6 +109,18 @@ INSERT OR REPLACE INTO checkpoints (download, part, resource, place, done) VALUE
 -- :latest_checkpoint
 -- The checkpoint that was saved last.
 SELECT * FROM checkpoints WHERE download = :id ORDER BY revision DESC LIMIT 1;
+
+-- :insert_pieces
+-- Record the digests of the pieces of a new download.
+INSERT INTO pieces (download, algorithm, length, digests) VALUES (:id, :algorithm, :length, :digests);
+
+-- :pieces_of_download
+-- The digests of its pieces.
+SELECT * FROM pieces WHERE download = :id;
+
+-- :downloads_with_pieces
+-- Those of these ids (a JSON array) that have any.
+SELECT download FROM pieces WHERE download IN (SELECT value FROM json_each(:ids));
 
 -- :delete_checkpoints
 -- Forget how far a download had come.

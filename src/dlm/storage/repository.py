@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -14,7 +14,7 @@ from dlm.model.error import DlmError
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent
 from dlm.model.queue import Change
-from dlm.model.resource import Verified
+from dlm.model.resource import Pieces, Verified
 from dlm.ports import DownloadQuery, Step
 from dlm.storage import access, changes, recording, references, rows
 from dlm.storage.changes import Move
@@ -63,17 +63,29 @@ class SqliteRepository:
         """The Repository alone; see `SqliteState.open`."""
         return (await SqliteState.open(path, wall=wall)).repository
 
-    async def add(self, downloads: Sequence[Download], *, unless_known: bool = False) -> list[Download]:
+    async def add(
+        self,
+        downloads: Sequence[Download],
+        *,
+        unless_known: bool = False,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
+    ) -> list[Download]:
         columns = await _columns(downloads)
 
         def work(statements: Statements) -> list[Download]:
             both = zip(downloads, columns, strict=True)
-            return [_add(statements, download, row, unless_known=unless_known) for download, row in both]
+            return [_add(statements, download, row, pieces, unless_known=unless_known) for download, row in both]
 
         return await self._thread.write(work)
 
     async def add_claimed(
-        self, downloads: Sequence[Download], owner: str, now: float, lease: float
+        self,
+        downloads: Sequence[Download],
+        owner: str,
+        now: float,
+        lease: float,
+        *,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
         moves = [changes.claimed(download, owner, now, lease)[-1] for download in downloads]
         columns = await _columns([held for held, _ in moves])
@@ -81,7 +93,7 @@ class SqliteRepository:
         def work(statements: Statements) -> list[tuple[Download, Transition | None]]:
             answers: list[tuple[Download, Transition | None]] = []
             for (held, transition), row in zip(moves, columns, strict=True):
-                there = _add(statements, held, row, unless_known=True)
+                there = _add(statements, held, row, pieces, unless_known=True)
                 answers.append((there, access.append(statements, transition) if there is held else None))
             return answers
 
@@ -188,6 +200,15 @@ class SqliteRepository:
     async def forget_checkpoint(self, id: DownloadId) -> None:
         await self._thread.write(lambda statements: statements.run("delete_checkpoints", id=id))
 
+    async def pieces_of(self, id: DownloadId) -> Pieces | None:
+        row = await self._thread.read(lambda statements: statements.one("pieces_of_download", id=id))
+        return None if row is None else rows.pieces_of(row)
+
+    async def with_pieces(self, ids: Sequence[DownloadId]) -> set[DownloadId]:
+        asked = json.dumps(ids)
+        found = await self._thread.read(lambda statements: statements.all("downloads_with_pieces", ids=asked))
+        return {DownloadId(row["download"]) for row in found}
+
     async def remove(self, id: DownloadId) -> None:
         def work(statements: Statements) -> None:
             changes.demand_removable(access.get(statements, id), self._wall())
@@ -218,7 +239,14 @@ async def _columns(downloads: Sequence[Download]) -> list[rows.Row]:
     return prepare() if len(downloads) < _MANY else await asyncio.to_thread(prepare)
 
 
-def _add(statements: Statements, download: Download, row: rows.Row, *, unless_known: bool) -> Download:
+def _add(
+    statements: Statements,
+    download: Download,
+    row: rows.Row,
+    pieces: Mapping[DownloadId, Pieces] | None,
+    *,
+    unless_known: bool,
+) -> Download:
     if unless_known:
         known = statements.all("same_downloads", uri=row["uri"], directory=row["directory"], output=row["output"])
         # The oldest: another process that asks for the same at this moment finds that one as well.
@@ -228,6 +256,8 @@ def _add(statements: Statements, download: Download, row: rows.Row, *, unless_kn
     if statements.one("seq_of_download", id=download.id) is not None:
         raise changes.duplicate(download.id)
     statements.run("insert_download", **row)
+    if pieces and download.id in pieces:
+        statements.run("insert_pieces", **rows.pieces_columns(download, pieces[download.id]))
     return download
 
 

@@ -13,6 +13,7 @@ from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent, Phase
 from dlm.model.queue import Candidate
 from dlm.model.rank import Lane, Priority
+from dlm.model.resource import ALGORITHMS, Pieces
 from dlm.ports import HostPolicy
 from dlm.storage.encoding import (
     decode_fault,
@@ -116,6 +117,16 @@ def checkpoint_columns(download: Download, checkpoint: Checkpoint) -> Row:
     }
 
 
+def pieces_columns(download: Download, pieces: Pieces) -> Row:
+    """The digests of its pieces."""
+    return {
+        "id": download.id,
+        "algorithm": pieces.algorithm,
+        "length": pieces.length,
+        "digests": b"".join(pieces.digests),
+    }
+
+
 def transition_columns(transition: Transition) -> Row:
     """An event, without its number."""
     return {
@@ -170,6 +181,16 @@ def checkpoint_of(row: sqlite3.Row) -> Checkpoint:
             done=decode_spans(row["done"]),
             part=row["part"],
         )
+
+
+def pieces_of(row: sqlite3.Row) -> Pieces:
+    """The digests in a row. Raises `StateUnusable` when they make no sense."""
+    with _meaningful("pieces of download", row["download"]):
+        joined, size = row["digests"], ALGORITHMS[row["algorithm"]][1]
+        if len(joined) % size:
+            raise ValueError(f"{len(joined)} bytes are no number of digests")
+        digests = tuple(joined[start : start + size] for start in range(0, len(joined), size))
+        return Pieces(row["algorithm"], row["length"], digests)
 
 
 def transition_of(row: sqlite3.Row) -> Transition:

@@ -1,0 +1,48 @@
+"""Downloads that were added with pieces: what is kept of these, and who gets to see them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from dlm.model.error import InvalidRequest
+from dlm.model.resource import Pieces
+from dlm.model.span import Span
+from tests.house import CONTENT, House, play, wish
+
+LENGTH = 65_536
+
+
+def pieces_of(content: bytes, length: int = LENGTH) -> Pieces:
+    """What a Metalink would state of it."""
+    starts = range(0, len(content), length)
+    return Pieces("sha-256", length, tuple(hashlib.sha256(content[at : at + length]).digest() for at in starts))
+
+
+def test_pieces_are_recorded_with_what_is_added() -> None:
+    """Those of new downloads; what is known already keeps what it has."""
+
+    async def story(house: House) -> None:
+        downloads = house.process()
+        plain, pieced = await downloads.add([wish(), wish("mem://host/other", pieces=pieces_of(CONTENT))])
+        await downloads.add([wish(pieces=pieces_of(b"else"))])
+        repository = house.state.repository
+        assert await repository.pieces_of(plain.download.id) is None
+        assert await repository.pieces_of(pieced.download.id) == pieces_of(CONTENT)
+
+    play(story)
+
+
+def test_pieces_that_cannot_be_meant_are_refused_and_nothing_is_added() -> None:
+    """Pieces that no file can have, and pieces of a whole file with a part of it."""
+
+    async def story(house: House) -> None:
+        downloads = house.process()
+        with pytest.raises(InvalidRequest, match="0 bytes"):
+            await downloads.add([wish(), wish("mem://host/other", pieces=Pieces("md5", 0, ()))])
+        with pytest.raises(InvalidRequest, match="fetch all of it"):
+            await downloads.add([wish(changes={"range": Span(0, 5)}, pieces=pieces_of(CONTENT))])
+        assert await house.all() == []
+
+    play(story)
