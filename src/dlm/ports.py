@@ -14,7 +14,7 @@ from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, F
 from dlm.model.error import DlmError, StorageError
 from dlm.model.event import Event, Transition
 from dlm.model.listing import Entry
-from dlm.model.message import Commitment, Completing, News, Progressed, Published, Start
+from dlm.model.message import Commitment, Completing, Expanded, News, Progressed, Published, Start
 from dlm.model.phase import Cause, Intent, Order, Phase
 from dlm.model.queue import (
     Added,
@@ -33,6 +33,7 @@ from dlm.model.queue import (
     Trial,
 )
 from dlm.model.rank import Lane
+from dlm.model.recursion import Frontier
 from dlm.model.resource import Mirror, Pieces, Resource, Verified
 from dlm.model.span import Span
 from dlm.model.value import dataclass
@@ -413,6 +414,19 @@ class Repository(Protocol):
         Each is answered as it stands, with the transition by which it was claimed. An unfinished download that takes the
         place of one is not claimed, and is answered without a transition.
         """
+
+    async def expand(
+        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+    ) -> list[tuple[Download, Transition | None]]:
+        """Add what an expansion has found, and note how far it has come, in one transaction.
+
+        The children are added as by `add` with `unless_known`, with a `lease` as by `add_claimed`, and answered as there. A
+        folder that was read is none of its frontier any more, and those in it are. Raises `Conflict` when the expansion
+        is no longer the owner's.
+        """
+
+    async def frontier_of(self, id: DownloadId) -> Frontier | None:
+        """How far an expansion has come, `None` when it has not begun, or has nothing left to read."""
 
     async def get(self, id: DownloadId) -> Download:
         """Raises `DownloadNotFound`."""
