@@ -25,3 +25,9 @@ class Entry:
     size: int | None
     modified: float | None
     validator: str | None = None
+
+
+def is_component(name: str) -> bool:
+    """Whether this can be the name of one file in a folder on any server: no slash, no zero byte, and not the folder itself
+    or the one above."""
+    return name not in {"", ".", ".."} and "/" not in name and "\0" not in name

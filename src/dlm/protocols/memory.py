@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
 
 from dlm.model.download import DownloadSpec
-from dlm.model.error import DlmError, NotFound, RangeIgnored, Refused, ResourceChanged
-from dlm.model.listing import Entry, Kind
+from dlm.model.error import DlmError, InvalidRequest, NotFound, RangeIgnored, Refused, ResourceChanged
+from dlm.model.listing import Entry, Kind, is_component
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
@@ -34,7 +35,6 @@ class MemoryFile:
     name: str | None = None
     digests: tuple[Digest, ...] = ()
     chunk: int = 16 * 1024
-    modified: float | None = None
     fault: Callable[[int, Span], Fault | None] = lambda _number, _span: None
     requests: list[Span] = field(default_factory=list)
 
@@ -42,15 +42,14 @@ class MemoryFile:
 class MemorySource:
     """See `ports.Source` and `ports.Folders`. Knows the files that it was given, by their URIs.
 
-    A folder's address ends with a slash. It holds what of `files` lies below it, or else what `listings` says of it; `listed`
-    tells what was asked for, and `trouble` is asked before each entry, with its number.
+    A folder holds the files whose URIs begin with its own, unless `folders` says what it holds: whatever a server might say.
     """
 
-    def __init__(self, files: dict[str, MemoryFile]) -> None:
+    def __init__(self, files: dict[str, MemoryFile], folders: Mapping[str, Iterable[Entry]] | None = None) -> None:
         self.files = files
-        self.listings: dict[str, list[Entry]] = {}
+        self.folders = dict(folders or {})
         self.listed: list[str] = []
-        self.trouble: Callable[[str, int], DlmError | None] = lambda _uri, _number: None
+        """The folders that were asked for, in order."""
 
     async def open(self, uri: str, spec: DownloadSpec) -> MemoryOpening:
         """See `ports.Source`."""
@@ -66,7 +65,7 @@ class MemorySource:
             raise Refused(f"{uri} has no bytes from {span.start} on", uri=uri)
         stop = min(span.stop, len(file.content))
         size = stop - span.start if file.states_size else None
-        part = Part(file.name, size, file.digests, file.modified)
+        part = Part(file.name, size, file.digests)
         resource = Resource((Mirror(uri),), (part,), Validator(file.etag), file.ranged)
         return MemoryOpening(self, file, resource, Span(span.start, stop), fault)
 
@@ -87,39 +86,44 @@ class MemorySource:
 
     def is_folder(self, uri: str) -> bool:
         """See `ports.Folders`."""
-        return uri.endswith("/")
+        return urlsplit(uri).path[-1:] in {"", "/"}
 
     def child(self, folder: str, entry: Entry) -> str:
-        """See `ports.Folders`. Nothing is quoted."""
-        return f"{folder}{entry.name}{'/' if entry.kind is Kind.FOLDER else ''}"
+        """See `ports.Folders`."""
+        if not is_component(entry.name):
+            raise InvalidRequest("this is no name of a single file")
+        name = quote(entry.name, safe="", errors="surrogateescape")
+        return f"{folder.rstrip('/')}/{name}{'/' if entry.kind is Kind.FOLDER else ''}"
 
-    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncIterator[Entry]:  # noqa: ARG002 - the port names it
+    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:  # noqa: ARG002 - the seam has it
         """See `ports.Folders`."""
         await asyncio.sleep(0)
-        self.listed.append(uri)
-        held = self.listings.get(uri) or self._below(uri)
-        if not held:
-            raise NotFound(f"{uri} is not there", uri=uri)
-        for number, entry in enumerate(held):
-            error = self.trouble(uri, number)
-            if error is not None:
-                raise error
+        folder = uri.rstrip("/") + "/"
+        self.listed.append(folder)
+        held = self.folders.get(folder)
+        if held is None:
+            held = self._held(folder)
+            if not held:
+                raise NotFound(f"{uri} is not there", uri=uri)
+        for entry in held:
             yield entry
-            if number % 100 == 99:
-                await asyncio.sleep(0)
-
-    def _below(self, uri: str) -> list[Entry]:
-        held: dict[str, Entry] = {}
-        for each, file in self.files.items():
-            name, slash, _ = each.removeprefix(uri).partition("/")
-            if each.startswith(uri) and slash:
-                held[name] = Entry(name, Kind.FOLDER, None, None)
-            elif each.startswith(uri):
-                held[name] = Entry(name, Kind.FILE, len(file.content), file.modified, file.etag)
-        return list(held.values())
 
     async def close(self) -> None:
         """See `ports.Source`."""
+
+    def _held(self, folder: str) -> list[Entry]:
+        found: dict[str, Entry] = {}
+        for uri, file in self.files.items():
+            first, deeper, _ = uri.removeprefix(folder).partition("/")
+            if not uri.startswith(folder) or (not first and not deeper):
+                continue
+            name = unquote(first, errors="surrogateescape")
+            if deeper:
+                found[first + "/"] = Entry(name, Kind.FOLDER, None, None)
+            else:
+                size = len(file.content) if file.states_size else None
+                found[first] = Entry(name, Kind.FILE, size, None, file.etag)
+        return list(found.values())
 
     async def pour(self, file: MemoryFile, span: Span, outlet: Outlet, fault: Fault | None) -> None:
         """Pour `span` of the file, chunk by chunk, until it ends, the outlet stops it, or the fault comes."""
