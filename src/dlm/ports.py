@@ -259,6 +259,9 @@ class Store(Protocol):
     def digest(self, path: str, algorithm: str) -> bytes:
         """The digest of a finished file; `algorithm` as in `model.resource.ALGORITHMS`. Blocks for as long as reading takes."""
 
+    def stays_within(self, directory: str, root: str) -> bool:
+        """Whether `directory`, as far as it is there, lies in `root` or is it once links are followed in both."""
+
     def describe(self, path: str) -> tuple[int, int, int] | None:
         """`(device, inode, size)` of a finished regular file, `None` when there is none."""
 
@@ -371,7 +374,7 @@ class HostPolicy:
 class Step:
     """What a claimed download has come to: a checkpoint, if there is one, then `cause`, with the facts given.
 
-    One that is still SCHEDULED has STARTED at `began` first.
+    One that is still SCHEDULED, from where that cause does not lead, has STARTED at `began` first.
     """
 
     id: DownloadId
@@ -501,7 +504,7 @@ class Repository(Protocol):
         """The latest checkpoint, `None` when there is none."""
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
-        """Drop the checkpoint: the next run begins anew."""
+        """Drop the checkpoint, or the frontier: the next run begins anew."""
 
     async def pieces_of(self, id: DownloadId) -> Pieces | None:
         """The digests of its pieces, `None` when there are none."""

@@ -199,6 +199,7 @@ class MemoryRepository:
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
         self._records.checkpoints.pop(id, None)
+        self._records.folders.pop(id, None)
 
     async def pieces_of(self, id: DownloadId) -> Pieces | None:
         return self._records.pieces.get(id)

@@ -204,7 +204,11 @@ class SqliteRepository:
         return None if row is None else rows.checkpoint_of(row)
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
-        await self._thread.write(lambda statements: statements.run("delete_checkpoints", id=id))
+        def work(statements: Statements) -> None:
+            statements.run("delete_checkpoints", id=id)
+            statements.run("delete_folders", id=id)
+
+        await self._thread.write(work)
 
     async def pieces_of(self, id: DownloadId) -> Pieces | None:
         row = await self._thread.read(lambda statements: statements.one("pieces_of_download", id=id))
