@@ -37,7 +37,7 @@ async def expand(means: Means, found: Expanded, *, claims: bool) -> list[Outcome
     for child, same in zip(found.children, known, strict=True):
         there = next((each for each in reversed(same) if each.spec.range is None), None)
         if there is None:
-            new.append(_download_of(means, parent, child.spec))
+            new.append(_download_of(means, parent, child))
         elif there.phase is Phase.COMPLETED and await _is_good(means, parent, child, there):
             outcomes.append(Outcome(there, already=True))
         elif _is_wanted_again(parent, there, claims=claims):
@@ -108,13 +108,14 @@ async def _with_access(means: Means, parent: Download, child: Download) -> Downl
     return child
 
 
-def _download_of(means: Means, parent: Download, spec: DownloadSpec) -> Download:
+def _download_of(means: Means, parent: Download, child: Child) -> Download:
     now = means.clock.wall()
     return Download(
         id=new_id(),
-        spec=spec,
+        spec=child.spec,
         added=now,
         ready=now,
+        size=child.found.size,
         lane=Lane.INTERACTIVE if parent.lane is Lane.NOW else parent.lane,
         priority=parent.priority,
         group=group_of(parent),
