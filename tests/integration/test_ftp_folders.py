@@ -13,7 +13,6 @@ from dlm.clock import SystemClock
 from dlm.model.download import DownloadSpec
 from dlm.model.error import NotFound, TransferError
 from dlm.model.listing import Entry, Kind
-from dlm.protocols.ftp.address import child
 from dlm.protocols.ftp.source import FtpSource
 from tests import ftp_peers
 from tests.conftest import RunDlm
@@ -96,7 +95,7 @@ def test_what_is_listed_can_be_fetched(peer: FtpPeer) -> None:
         entries = [entry async for entry in source.entries(folder, spec_of(peer))]
         for entry in entries:
             if entry.kind is Kind.FILE and entry.size and entry.name != "link":
-                opening, pail = await source.open(child(folder, entry.name), spec_of(peer)), Pail()
+                opening, pail = await source.open(source.child(folder, entry), spec_of(peer)), Pail()
                 await opening.pour(pail)
                 assert pail.taken == CONTENT
                 assert entry.validator in {None, opening.resource.validator.etag}

@@ -504,6 +504,6 @@ def test_a_listing_may_be_given_up(ground: HostileGround, server: HostileFtp) ->
         uri = f"ftp://127.0.0.1:{server.port}/"
         entries = source.entries(uri, ground.spec(uri))
         assert (await anext(aiter(entries))).name == "0"
-        await entries.aclose()  # type: ignore[attr-defined] # it is a generator
+        await entries.aclose()
 
     play(ground, scenario)

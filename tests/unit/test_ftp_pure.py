@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dlm.model.error import Denied, InvalidRequest, NotFound, Refused, ResourceChanged, ServerBusy, ServerFailed, TransferError
+from dlm.model.listing import Entry, Kind
 from dlm.protocols.ftp.address import Security, child, parse
 from dlm.protocols.ftp.judgement import Facts, judge_announced, login_refusal, refusal
 from dlm.protocols.ftp.replies import (
@@ -69,8 +71,9 @@ def test_a_path_is_any_bytes_but_those_that_end_a_command(path: bytes) -> None:
 @given(st.binary(min_size=1, max_size=20).filter(lambda name: not set(name) & {0, 10, 13, 47}), st.booleans())
 def test_an_entrys_address_leads_to_it(name: bytes, folder: bool) -> None:
     """Whatever characters its name has, also such as mean something in addresses, and such as are not UTF-8."""
-    text = name.decode("utf-8", "surrogateescape")
-    uri = child("ftp://me@h:2121/a%20b/", text, is_folder=folder)
+    assume(name not in {b".", b".."})
+    entry = Entry(os.fsdecode(name), Kind.FOLDER if folder else Kind.FILE, None, None)
+    uri = child("ftp://me@h:2121/a%20b/", entry)
     assert urlsplit(uri).netloc == "me@h:2121"
     assert parse(uri, tls=False).path == b"a b/" + name + (b"/" if folder else b"")
     assert unquote_to_bytes(uri.rstrip("/").rpartition("/")[2]) == name

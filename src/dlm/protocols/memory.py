@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dlm.model.download import DownloadSpec
-from dlm.model.error import DlmError, InvalidRequest, NotFound, RangeIgnored, Refused, ResourceChanged
-from dlm.model.listing import Entry, Kind, is_component
+from dlm.model.error import DlmError, NotFound, RangeIgnored, Refused, ResourceChanged
+from dlm.model.listing import Entry, Kind
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
 from dlm.ports import Delays, Flow, Outlet
+from dlm.protocols.children import child_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,7 @@ class MemorySource:
 
     def child(self, folder: str, entry: Entry) -> str:
         """See `ports.Folders`."""
-        if not is_component(entry.name):
-            raise InvalidRequest("this is no name of a single file")
-        name = quote(entry.name, safe="", errors="surrogateescape")
-        return f"{folder.rstrip('/')}/{name}{'/' if entry.kind is Kind.FOLDER else ''}"
+        return child_of(folder, entry)
 
     async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:  # noqa: ARG002 - the seam has it
         """See `ports.Folders`."""

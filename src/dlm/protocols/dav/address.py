@@ -16,8 +16,3 @@ def http_address(uri: str) -> str:
     if not parts.hostname:
         raise InvalidRequest(f"'{without_credentials(uri)}' is not a URL: it names no host")
     return urlunsplit((_HTTP[parts.scheme.lower()], parts.netloc, parts.path or "/", parts.query, ""))
-
-
-def is_folder(uri: str) -> bool:
-    """Whether the address says by itself that it is a folder's."""
-    return urlsplit(uri).path[-1:] in {"", "/"}

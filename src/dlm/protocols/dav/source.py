@@ -16,8 +16,9 @@ from dlm.model.span import Span
 from dlm.ports import Clock, Outlet
 from dlm.protocols.curl.dialect import Dialect
 from dlm.protocols.curl.source import HttpOpening, HttpSource
-from dlm.protocols.dav.address import http_address, is_folder
+from dlm.protocols.dav.address import http_address
 from dlm.protocols.dav.multistatus import PROPFIND, RECORDS, Folder, Member, member_of
+from dlm.protocols.http.address import child, is_folder
 from dlm.protocols.http.fields import Fields
 from dlm.protocols.http.judgement import refusal
 from dlm.protocols.http.wording import addressed_as
@@ -51,7 +52,7 @@ class DavOpening:
 
 
 class DavSource:
-    """See `ports.Source`."""
+    """See `ports.Source` and `ports.Folders`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -76,6 +77,14 @@ class DavSource:
         address = http_address(mirror.uri)
         with addressed_as(mirror.uri, address):
             await self._http.fetch(resource, replace(mirror, uri=address), span, outlet, spec)
+
+    def is_folder(self, uri: str) -> bool:
+        """See `ports.Folders`."""
+        return is_folder(uri)
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """See `ports.Folders`."""
+        return child(folder, entry)
 
     async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:
         """What the folder at `uri` holds, as the server tells it: no deeper, unordered, names unchecked.

@@ -13,15 +13,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
+from dlm.model.listing import Entry
+from dlm.protocols.children import child_of
 from dlm.protocols.http.address import split_credentials
 
 _TYPE = re.compile(r";type=[a-z0-9]*\Z", re.IGNORECASE)
 _ENDS_A_COMMAND = re.compile(rb"[\r\n\0]")
-_SAFE = "!$&'()*+,:=@~-._"
 
 
 class Security(Enum):
@@ -84,7 +85,8 @@ def parse(uri: str, *, tls: bool) -> Target:
     return Target(parts.hostname, parts.port or port, security, credentials, path)
 
 
-def child(folder: str, name: str, *, is_folder: bool = False) -> str:
-    """The address of the entry `name` in the folder at the address `folder`; a folder's ends with a slash."""
-    component = quote_from_bytes(name.encode("utf-8", "surrogateescape"), safe=_SAFE)
-    return f"{folder.partition('#')[0].rstrip('/')}/{component}{'/' if is_folder else ''}"
+def child(folder: str, entry: Entry) -> str:
+    """The address of `entry` in the folder at `folder`. Raises `InvalidRequest` for a name that cannot be asked for."""
+    if _ENDS_A_COMMAND.search(entry.name.encode("utf-8", "surrogateescape")):
+        raise InvalidRequest("its name holds a line break or a zero byte, which no command can")
+    return child_of(_TYPE.sub("", folder.partition("#")[0]), entry)

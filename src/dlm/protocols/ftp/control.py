@@ -73,7 +73,7 @@ class Control:
     @property
     def owes_a_reply(self) -> bool:
         """Whether exactly one reply is still to come, as while a file is being sent."""
-        return self._owed == 1
+        return self._owed == 1 and not self._doomed
 
     async def connect_beside(self, port: int) -> Wire:
         """Another connection to where this one leads, at `port`."""
@@ -145,6 +145,7 @@ class Control:
 
     def close(self) -> None:
         """Give it up at once, with a farewell where the server would understand it. Idempotent."""
+        self._doomed = True
         if self._logged_in:
             self._logged_in = False
             self.wire.say_goodbye(b"QUIT\r\n")

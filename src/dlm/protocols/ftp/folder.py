@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from dlm.model.error import Truncated
 from dlm.model.listing import Entry
@@ -25,23 +26,25 @@ class Folder:
         self._active = active
         self._now = now
 
-    async def entries(self, path: bytes) -> AsyncIterator[Entry]:
+    async def entries(self, path: bytes) -> AsyncGenerator[Entry]:
         """The entries of the folder at `path`. Raises `TransferError`s, and what sockets raise."""
         control = self._control
         path = path.rstrip(b"/") or (b"/" if path else b"")
         await control.speak_of(path or b"\xff")  # names will come in any case
         if await self._writes_facts():
             begun = await begin(control, "MLSD", path or None, self._manners, active=self._active)
-            async for entry in self._read(begun, Style.FACTS):
-                yield entry
+            async with aclosing(self._read(begun, Style.FACTS)) as read:
+                async for entry in read:
+                    yield entry
             return
         # The path goes to CWD and not to LIST, where stars and dashes in it would mean something.
         home, returned = await control.home(), False
         try:
             await self._change(path)
             begun = await begin(control, "LIST", None, self._manners, active=self._active)
-            async for entry in self._read(begun, Style.PEOPLE):
-                yield entry
+            async with aclosing(self._read(begun, Style.PEOPLE)) as read:
+                async for entry in read:
+                    yield entry
             if home is not None:
                 await self._change(home)
                 returned = True
@@ -61,7 +64,7 @@ class Folder:
         if path and not (reply := await self._control.command("CWD", path)).is_good:
             raise self._control.refuse(refusal(reply, self._control.shown))
 
-    async def _read(self, begun: Begun, style: Style) -> AsyncIterator[Entry]:
+    async def _read(self, begun: Begun, style: Style) -> AsyncGenerator[Entry]:
         control, listing = self._control, Listing(style, self._now)
         try:
             while True:

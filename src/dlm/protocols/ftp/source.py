@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from dlm.model.address import without_credentials
@@ -19,7 +19,7 @@ from dlm.model.resource import Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
 from dlm.ports import Clock, Delays, Outlet
-from dlm.protocols.ftp.address import Target, parse
+from dlm.protocols.ftp.address import Target, child, parse
 from dlm.protocols.ftp.control import Control, Login
 from dlm.protocols.ftp.credentials import login_of
 from dlm.protocols.ftp.errors import translated
@@ -58,7 +58,7 @@ class FtpOpening:
 
 
 class FtpSource:
-    """See `ports.Source`. Bound to the event loop on which it is first used."""
+    """See `ports.Source` and `ports.Folders`. Bound to the event loop on which it is first used."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -89,7 +89,15 @@ class FtpSource:
             retrieval = await self._begun(control, wanted, facts, absolute)
         await retrieval.pour(outlet)
 
-    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncIterator[Entry]:
+    def is_folder(self, uri: str) -> bool:
+        """See `ports.Folders`."""
+        return parse(uri, tls=False).is_folder
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """See `ports.Folders`."""
+        return child(folder, entry)
+
+    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:
         """What the folder at `uri` holds, in the server's order, and nothing of what lies deeper. Raises `TransferError`s.
 
         Names that are no single component, or that no file can have, are left out.
@@ -102,8 +110,10 @@ class FtpSource:
         try:
             with translated(wanted.shown):
                 folder = Folder(control, self._manners[wanted.login], active=spec.ftp_active, now=self._clock.wall())
-                async for entry in folder.entries(wanted.target.path):
-                    yield entry
+                # What is left in the middle has to be closed before the connection is given back.
+                async with aclosing(folder.entries(wanted.target.path)) as entries:
+                    async for entry in entries:
+                        yield entry
         finally:
             self._pool.give_back(control)
 

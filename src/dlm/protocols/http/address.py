@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
+from dlm.model.listing import Entry
+from dlm.protocols.children import child_of
 
 _AMBIGUOUS = re.compile("[\u00df\u03c2\u200c\u200d]", re.IGNORECASE)
 """Sharp s, final sigma and joiners: the two standards of international names lead to different hosts (UTS 46, section 6)."""
@@ -36,6 +38,19 @@ def split_credentials(uri: str) -> tuple[str, str | None]:
             )
     path, query = quote(parts.path or "/", safe=_ASCII), quote(parts.query, safe=_ASCII)
     return urlunsplit((parts.scheme, _ascii_host(host, uri), path, query, "")), credentials
+
+
+def is_folder(uri: str) -> bool:
+    """Whether the address says by itself that it is a folder's: the path ends with a slash."""
+    return urlsplit(uri).path[-1:] in {"", "/"}
+
+
+def child(folder: str, entry: Entry) -> str:
+    """The address of `entry` in the folder at `folder`. What is behind a question mark was meant for the folder only.
+
+    Raises `InvalidRequest` for what is no single component.
+    """
+    return child_of(folder.partition("#")[0].partition("?")[0], entry)
 
 
 def _ascii_host(host: str, uri: str) -> str:

@@ -15,6 +15,7 @@ from dlm.model.span import Span
 from dlm.ports import Clock, Outlet
 from dlm.protocols.curl.dialect import Dialect
 from dlm.protocols.curl.source import HttpOpening, HttpSource
+from dlm.protocols.http.address import child
 from dlm.protocols.http.wording import addressed_as
 from dlm.protocols.s3.address import Address, Service, parse
 from dlm.protocols.s3.digests import object_digests
@@ -55,7 +56,7 @@ class S3Opening:
 
 
 class S3Source:
-    """See `ports.Source`."""
+    """See `ports.Source` and `ports.Folders`."""
 
     def __init__(self, clock: Clock) -> None:
         self._http = HttpSource(clock, Dialect(objects=True, refusal=refused(clock.wall)))
@@ -81,6 +82,14 @@ class S3Source:
             await self._http.fetch(resource, Mirror(request.url), span, outlet, request.spec)
 
         await self._asked(mirror.uri, parse(mirror.uri), spec, fetched)
+
+    def is_folder(self, uri: str) -> bool:
+        """See `ports.Folders`."""
+        return parse(uri).is_folder
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """See `ports.Folders`. What lies behind an empty component of a key, or one of dots, has no address."""
+        return child(folder, entry)
 
     async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:
         """What the folder at `uri` holds, in the order of the keys: no deeper, names unchecked. Raises `TransferError`s.

@@ -13,6 +13,8 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from dlm.model.address import without_credentials
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
+from dlm.model.listing import Entry
+from dlm.protocols.children import child_of
 
 _PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*([^#]*)", re.DOTALL)
 
@@ -47,6 +49,20 @@ def path_of(uri: str) -> bytes:
     if b"\x00" in path:
         raise InvalidRequest(f"{without_credentials(uri)} has a zero byte in its path, which no name can have")
     return path if path.startswith(b"/") or raw.startswith("/~/") else b"/" + path
+
+
+def is_folder(uri: str) -> bool:
+    """Whether the address says by itself that it is a folder's."""
+    path = path_of(uri)
+    return path in {b"", b"."} or path.endswith(b"/")
+
+
+def child(folder: str, entry: Entry) -> str:
+    """The address of `entry` in the folder at `folder`. One that is called `~` is not mistaken for the home directory.
+
+    Raises `InvalidRequest` for what no file can be called.
+    """
+    return child_of(folder.partition("#")[0], entry)
 
 
 def route_of(uri: str, spec: DownloadSpec) -> Route:

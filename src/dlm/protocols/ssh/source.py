@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import asyncssh
 
@@ -17,7 +18,7 @@ from dlm.model.resource import Mirror, Part, Resource, Validator
 from dlm.model.span import Span
 from dlm.policy.segments import UNBOUNDED
 from dlm.ports import Clock, Delays, Outlet
-from dlm.protocols.ssh.address import path_of, route_of
+from dlm.protocols.ssh.address import child, is_folder, path_of, route_of
 from dlm.protocols.ssh.errors import told
 from dlm.protocols.ssh.link import Link
 from dlm.protocols.ssh.pool import Pool
@@ -35,7 +36,7 @@ _KINDS = {
 
 
 class SshSource:
-    """See `ports.Source`. Bound to the event loop on which it is first used."""
+    """See `ports.Source` and `ports.Folders`. Bound to the event loop on which it is first used."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -87,7 +88,15 @@ class SshSource:
             finally:
                 reading.close()
 
-    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncIterator[Entry]:
+    def is_folder(self, uri: str) -> bool:
+        """See `ports.Folders`."""
+        return is_folder(uri)
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """See `ports.Folders`."""
+        return child(folder, entry)
+
+    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:
         """What the folder at `uri` holds, in no order. Links are told as links, not as what they lead to.
 
         Names that no file can have, and `.` and `..`, are left out; bytes that are not UTF-8 are as `os.fsdecode` gives
@@ -96,10 +105,12 @@ class SshSource:
         shown = without_credentials(uri)
         async with self._lent(uri, spec) as link:
             with told(shown):
-                async for each in link.sftp(shown).scandir(path_of(uri)):
-                    entry = _entry(each)
-                    if entry is not None:
-                        yield entry
+                listing = cast("AsyncGenerator[asyncssh.SFTPName]", link.sftp(shown).scandir(path_of(uri)))
+                async with aclosing(listing) as found:
+                    async for each in found:
+                        entry = _entry(each)
+                        if entry is not None:
+                            yield entry
 
     async def close(self) -> None:
         """See `ports.Source`."""
