@@ -12,6 +12,7 @@ from dlm.clock import SystemClock
 from dlm.model.download import DownloadSpec
 from dlm.model.listing import Entry, Kind
 from dlm.protocols.children import child_of
+from dlm.protocols.curl.source import HttpSource
 from dlm.protocols.dav.source import DavSource
 from dlm.protocols.ftp.source import FtpSource
 from dlm.protocols.memory import MemoryFile, MemorySource
@@ -20,6 +21,7 @@ from dlm.protocols.ssh.source import SshSource
 from tests import ftp_peers
 from tests.clouds import ACCESS_KEY, BUCKET, SECRET_KEY, DavPeer, S3Peer
 from tests.contracts.folders import BACKSLASH, LATIN, LINE, NAMES, FoldersContract, Ground, file_paths, write_odd
+from tests.indexers import KINDS, indexer
 from tests.peers import PASSWORD, USER
 from tests.sshd import sshd
 
@@ -30,7 +32,7 @@ ALL = frozenset(NAMES)
 class PlainGround:
     """A Source of a kind, and where its folders are."""
 
-    kind: type[FtpSource | SshSource | DavSource | S3Source]
+    kind: type[HttpSource | FtpSource | SshSource | DavSource | S3Source]
     base: str
     spec_of: DownloadSpec
     names: frozenset[bytes] = ALL
@@ -122,6 +124,17 @@ def s3(request: pytest.FixtureRequest) -> Ground:
     return PlainGround(S3Source, f"s3://{BUCKET}/", spec, names)
 
 
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def web(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """nginx hides names with a dot at the head; lighttpd refuses what it lists; Python's server cannot write every name."""
+    kind: str = request.param
+    unserved = {"nginx": {b".hidden", b"..."}, "lighttpd": {LATIN, LINE, b"tab\there"}, "python": {LATIN}}
+    names = ALL - unserved.get(kind.partition("-")[0], set())
+    with indexer(kind, tmp_path_factory.mktemp("indexer")) as peer:
+        write_odd(peer.root, names)
+        yield PlainGround(HttpSource, peer.url("/"), spec_with(), names)
+
+
 @pytest.mark.peer
 class TestFoldersOfFtp(FoldersContract):
     @pytest.fixture
@@ -148,3 +161,10 @@ class TestFoldersOfS3(FoldersContract):
     @pytest.fixture
     def ground(self, s3: Ground) -> Ground:
         return s3
+
+
+@pytest.mark.peer
+class TestFoldersOfWebServers(FoldersContract):
+    @pytest.fixture
+    def ground(self, web: Ground) -> Ground:
+        return web

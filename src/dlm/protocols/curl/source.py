@@ -10,15 +10,17 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import pycurl
 
 from dlm.model.address import without_credentials
 from dlm.model.download import DownloadSpec
 from dlm.model.error import RangeIgnored, Refused, TransferError
+from dlm.model.listing import Entry
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.policy.redirect import next_hop, origin
@@ -31,8 +33,12 @@ from dlm.protocols.curl.head import Reply
 from dlm.protocols.curl.jars import CookieJars
 from dlm.protocols.curl.multi import CurlLoop
 from dlm.protocols.curl.options import Ask
+from dlm.protocols.http.address import child, is_folder
 from dlm.protocols.http.fields import content_length
 from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, is_encoded, judge_opening, judge_range, refusal
+
+if TYPE_CHECKING:
+    from dlm.protocols.http.index import Index
 
 MULTIPLEX_FROM = 4
 """Downloads of one https origin from which on they share HTTP/2 connections instead of each opening its own."""
@@ -72,7 +78,7 @@ class HttpOpening:
 
 
 class HttpSource:
-    """See `ports.Source`. Bound to the event loop on which it is first used."""
+    """See `ports.Source` and `ports.Folders`. Bound to the event loop on which it is first used."""
 
     def __init__(self, clock: Clock, dialect: Dialect = Dialect()) -> None:  # noqa: B008 - it is frozen
         self._clock = clock
@@ -146,10 +152,47 @@ class HttpSource:
         finally:
             arrival.exchange.close()
 
+    def is_folder(self, uri: str) -> bool:
+        """See `ports.Folders`."""
+        return is_folder(uri)
+
+    def child(self, folder: str, entry: Entry) -> str:
+        """See `ports.Folders`."""
+        return child(folder, entry)
+
+    async def entries(self, uri: str, spec: DownloadSpec) -> AsyncGenerator[Entry]:
+        """What the folder at `uri` holds, by the index page that the server makes of it. Raises `TransferError`s.
+
+        Only what the page links to is known, and of sizes and times only what it tells exactly.
+        """
+        from dlm.protocols.http.index import index_of  # parsers of HTML take milliseconds to prepare
+
+        index: Index | None = None
+
+        def seen(arrival: Arrival) -> None:
+            nonlocal index
+            index = index_of(arrival.uri, arrival.reply.fields.get("content-type"))
+
+        async with aclosing(self.document(uri, spec, seen=seen)) as pieces:
+            async for piece in pieces:
+                for entry in index.feed(piece) if index else ():
+                    yield entry
+        for entry in index.end() if index else ():
+            yield entry
+
     async def document(
-        self, uri: str, spec: DownloadSpec, *, method: str = "GET", payload: bytes | None = None
+        self,
+        uri: str,
+        spec: DownloadSpec,
+        *,
+        method: str = "GET",
+        payload: bytes | None = None,
+        seen: Callable[[Arrival], None] = lambda _: None,
     ) -> AsyncGenerator[bytes]:
-        """The pieces of an answer that is no download, as they come. Close it, or walk to its end. Raises `TransferError`s."""
+        """The pieces of an answer that is no download, as they come. Close it, or walk to its end. Raises `TransferError`s.
+
+        `seen` gets to know where redirects have led before the first piece; what it raises ends it.
+        """
         ask = Ask(uri, home=True, range=None, decode=True, literal=self._dialect.objects, method=method, payload=payload)
         arrival = await self._follow(spec, ask, lambda _: None)
         pouring: asyncio.Future[None] | None = None
@@ -158,6 +201,7 @@ class HttpSource:
             status, fields = arrival.reply.status, arrival.reply.fields
             if not 200 <= status < 300:
                 raise refusal(status, fields, arrival.uri, self._clock.wall())
+            seen(arrival)
             belt = Belt()
             length = content_length(fields)
             pouring = asyncio.ensure_future(arrival.exchange.body(belt, length, decoded=is_encoded(fields)))
