@@ -17,8 +17,9 @@ from dlm.model.phase import Phase
 from dlm.model.queue import AddRequest
 from dlm.policy.naming import numbered
 from dlm.policy.windows import parse
-from dlm.ports import DownloadQuery, Source
+from dlm.ports import DownloadQuery, Folders, Source
 from dlm.protocols.memory import MemoryFile, MemorySource
+from dlm.protocols.registry import folders_of
 from dlm.service.downloads import LocalDownloads
 from dlm.service.means import Means, Rules
 from dlm.storage.memory import MemoryState
@@ -45,6 +46,10 @@ class OneScheme:
         if not uri.startswith("mem:"):
             raise UnsupportedUri(f"{uri} is not served")
         return self.source
+
+    def folders(self, uri: str) -> Folders:
+        """See `ports.Sources`."""
+        return folders_of(self.pick(uri), uri)
 
 
 class House:

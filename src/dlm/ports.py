@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
 from dlm.model.error import DlmError, StorageError
 from dlm.model.event import Event, Transition
 from dlm.model.listing import Entry
-from dlm.model.message import Commitment, Completing, News, Progressed, Published, Start
+from dlm.model.message import Commitment, Completing, Expanded, News, Progressed, Published, Start
 from dlm.model.phase import Cause, Intent, Order, Phase
 from dlm.model.queue import (
     Added,
@@ -33,6 +33,7 @@ from dlm.model.queue import (
     Trial,
 )
 from dlm.model.rank import Lane
+from dlm.model.recursion import Frontier
 from dlm.model.resource import Mirror, Pieces, Resource, Verified
 from dlm.model.span import Span
 from dlm.model.value import dataclass
@@ -126,6 +127,7 @@ class Source(Protocol):
         """Give up all connections. Idempotent."""
 
 
+@runtime_checkable
 class Folders(Protocol):
     """What a Source may be beside: one that tells what remote folders hold. Names and entries are data; nothing is written."""
 
@@ -144,6 +146,9 @@ class Sources(Protocol):
 
     def pick(self, uri: str) -> Source:
         """The Source for `uri`. Raises `UnsupportedUri` that says which schemes are served, or what to install."""
+
+    def folders(self, uri: str) -> Folders:
+        """Who tells what the folder at `uri` holds. Raises `UnsupportedUri`, also where the protocol cannot list folders."""
 
 
 # --- bytes are kept ---------------------------------------------------------------------------------------------------
@@ -253,6 +258,9 @@ class Store(Protocol):
 
     def digest(self, path: str, algorithm: str) -> bytes:
         """The digest of a finished file; `algorithm` as in `model.resource.ALGORITHMS`. Blocks for as long as reading takes."""
+
+    def stays_within(self, directory: str, root: str) -> bool:
+        """Whether `directory`, as far as it is there, lies in `root` or is it once links are followed in both."""
 
     def describe(self, path: str) -> tuple[int, int, int] | None:
         """`(device, inode, size)` of a finished regular file, `None` when there is none."""
@@ -366,7 +374,7 @@ class HostPolicy:
 class Step:
     """What a claimed download has come to: a checkpoint, if there is one, then `cause`, with the facts given.
 
-    One that is still SCHEDULED has STARTED at `began` first.
+    One that is still SCHEDULED, from where that cause does not lead, has STARTED at `began` first.
     """
 
     id: DownloadId
@@ -409,6 +417,19 @@ class Repository(Protocol):
         Each is answered as it stands, with the transition by which it was claimed. An unfinished download that takes the
         place of one is not claimed, and is answered without a transition.
         """
+
+    async def expand(
+        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+    ) -> list[tuple[Download, Transition | None]]:
+        """Add what an expansion has found, and note how far it has come, in one transaction.
+
+        The children are added as by `add` with `unless_known`, with a `lease` as by `add_claimed`, and answered as there. A
+        folder that was read is none of its frontier any more, and those in it are. Raises `Conflict` when the expansion
+        is no longer the owner's.
+        """
+
+    async def frontier_of(self, id: DownloadId) -> Frontier | None:
+        """How far an expansion has come, `None` when it has not begun, or has nothing left to read."""
 
     async def get(self, id: DownloadId) -> Download:
         """Raises `DownloadNotFound`."""
@@ -483,7 +504,7 @@ class Repository(Protocol):
         """The latest checkpoint, `None` when there is none."""
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
-        """Drop the checkpoint: the next run begins anew."""
+        """Drop the checkpoint, or the frontier: the next run begins anew."""
 
     async def pieces_of(self, id: DownloadId) -> Pieces | None:
         """The digests of its pieces, `None` when there are none."""

@@ -175,7 +175,7 @@ def test_a_folder_is_no_file_and_a_file_no_folder(kind: str, request: pytest.Fix
     for path in ("/folder", "/folder/", "/folder/deep"):
         error = opened(peer.url(path))
         assert isinstance(error, InvalidRequest), error
-        assert str(error) == f"{peer.url(path)} is a folder, not a file"
+        assert str(error) == f"{peer.url(path)} is a folder: write -r to fetch what is in it"
     with pytest.raises(InvalidRequest, match="is a file, not a folder"):
         listed(peer.url("/file.bin"))
     with pytest.raises(NotFound):

@@ -217,8 +217,8 @@ def test_an_archived_object_says_what_to_do(moto: S3Peer) -> None:
         (f"s3://{BUCKET}/first", f"{ACCESS_KEY}:wrong", Denied, "the secret key does not belong to the access key"),
         (f"s3://{BUCKET}/first", "NOBODY:wrong", Denied, "does not know this access key"),
         (f"s3://{BUCKET}/first", None, Denied, "it was asked for anonymously"),
-        (f"s3://{BUCKET}/folder/", KEYS, InvalidRequest, "is a folder, not a file"),
-        (f"s3://{BUCKET}", KEYS, InvalidRequest, "is a folder, not a file"),
+        (f"s3://{BUCKET}/folder/", KEYS, InvalidRequest, "is a folder: write -r to fetch what is in it"),
+        (f"s3://{BUCKET}", KEYS, InvalidRequest, "is a folder: write -r to fetch what is in it"),
     ],
 )
 def test_each_refusal_has_its_sentence(seaweedfs: S3Peer, uri: str, keys: str | None, kind: type[DlmError], words: str) -> None:

@@ -22,9 +22,11 @@ from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
 from dlm.model.event import DownloadAdded, PhaseChanged, ProgressMade, Transition
 from dlm.model.message import ConnectionView, Progressed
 from dlm.model.phase import Cause, Phase
+from dlm.model.recursion import Recursion
 from dlm.model.resource import Verification, Verified
 from dlm.model.span import Span
 from dlm.model.text import printable
+from dlm.ports import Outcome
 
 MIB = 1024**2
 GIB = 1024**3
@@ -369,3 +371,30 @@ def test_the_canvas_counts_lines_that_a_narrower_terminal_broke() -> None:
     canvas.paint([])
     stream.seek(0)
     assert stream.read().endswith("\r\x1b[3A\x1b[J")
+
+
+def test_a_folder_is_a_line_and_its_files_are_counted() -> None:
+    """The listing says how far it is; only files are counted, those that were found as soon as they are known."""
+    folder = replace(download(9, name=None), spec=replace(download().spec, recursive=Recursion()))
+    listing = replace(progressed(9, total=None, downloaded=0), note="listing: 2 files in 1 folders so far")
+    folders = Board(0, 1)
+    for each in (folder, download(1, group=folder.id), download(2, group=folder.id, name="b.iso")):
+        folders.learn(replace(each, phase=Phase.RUNNING))
+    for sample in (listing, progressed(1), progressed(2)):
+        folders.apply(ProgressMade(sample), 0.0)
+    shown = texts(folders)
+    assert "listing: 2 files in 1 folders so far" in shown[0]
+    assert shown[-1].startswith("0 of 2 done")
+    folders.learn(replace(folder, phase=Phase.COMPLETED))
+    folders.learn(finished(id=download(1).id, group=folder.id))
+    assert texts(folders)[-1].startswith("1 of 2 done")
+
+
+def test_what_came_of_a_folder_is_told_in_a_line() -> None:
+    """How much, how long, what was there before, and what has failed, by name as far as there is room."""
+    folder = replace(download(9), spec=replace(download().spec, recursive=Recursion()), phase=Phase.COMPLETED)
+    failures = [Outcome(download(n, name=f"{n}.iso", phase=Phase.FAILED)) for n in range(5)]
+    done = [Outcome(finished()), Outcome(finished(), already=True)]
+    told = sentences.gathered([Outcome(folder), *done, *failures], 3.0)
+    assert told == "1 file, 1.0 GiB, in 3.0 s; 1 was complete already; 5 failed: 0.iso, 1.iso, 2.iso and 2 more."
+    assert sentences.gathered([Outcome(folder)], 3.0) == "0 files, 0 B, in 3.0 s."

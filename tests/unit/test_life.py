@@ -31,8 +31,9 @@ from dlm.model.resource import Digest, Verification
 from dlm.model.span import Span
 from dlm.policy.continuity import OVERLAP
 from dlm.policy.naming import numbered
-from dlm.ports import Source
+from dlm.ports import Folders, Source
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
+from dlm.protocols.registry import folders_of
 from dlm.storage.memory_files import MemoryStore
 from dlm.transfer.life import InlineWorker
 from dlm.transfer.limits import Limiter
@@ -58,6 +59,10 @@ class OneSource:
     def pick(self, uri: str) -> Source:
         """See `ports.Sources`."""
         return self.source
+
+    def folders(self, uri: str) -> Folders:
+        """See `ports.Sources`."""
+        return folders_of(self.source, uri)
 
 
 class Bench:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dlm.model.error import ServerBusy
 from dlm.model.span import Span
 from dlm.policy.naming import numbered
-from dlm.ports import Flow, Outlet
+from dlm.ports import Flow, Folders, Outlet
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
 from dlm.storage.memory_files import MemoryStore
 from tests.fakes import RememberingReporter, some_bytes
@@ -28,6 +28,10 @@ class Uneven(MemorySource):
         self.sent = 0
 
     def pick(self, uri: str) -> Uneven:
+        """See `ports.Sources`."""
+        return self
+
+    def folders(self, uri: str) -> Folders:
         """See `ports.Sources`."""
         return self
 

@@ -16,7 +16,7 @@ from dlm.model.message import Observed, Start
 from dlm.model.queue import Rates
 from dlm.model.span import Span
 from dlm.policy.naming import numbered
-from dlm.ports import Flow, Outlet
+from dlm.ports import Flow, Folders, Outlet
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
 from dlm.storage.memory_files import MemorySink, MemoryStore
 from dlm.transfer.life import InlineWorker
@@ -39,6 +39,10 @@ class Timed(MemorySource):
         """Connections that it serves."""
 
     def pick(self, uri: str) -> Timed:
+        """See `ports.Sources`."""
+        return self
+
+    def folders(self, uri: str) -> Folders:
         """See `ports.Sources`."""
         return self
 

@@ -19,8 +19,9 @@ from dlm.model.resource import Digest, Verification
 from dlm.model.span import Span
 from dlm.policy.crowd import SMALL
 from dlm.policy.naming import numbered
-from dlm.ports import Flow, Unnamed, Whole
+from dlm.ports import Flow, Folders, Unnamed, Whole
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
+from dlm.protocols.registry import folders_of
 from dlm.storage.memory_files import MemoryStore
 from dlm.transfer.bundle import Bundler
 from dlm.transfer.gathering import SOON, Gathering
@@ -86,6 +87,10 @@ class One:
     def pick(self, uri: str) -> MemorySource:
         """See `ports.Sources`."""
         return self.source
+
+    def folders(self, uri: str) -> Folders:
+        """See `ports.Sources`."""
+        return folders_of(self.source, uri)
 
 
 # --- which way --------------------------------------------------------------------------------------------------------

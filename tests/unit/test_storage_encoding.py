@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlm.model.download import DownloadSpec, Fault, Place
+from dlm.model.recursion import Recursion
 from dlm.model.resource import ALGORITHMS, Digest, Mirror, Part, Resource, Validator, Verification, Verified
 from dlm.model.span import Span, merge
 from dlm.storage import encoding
@@ -24,6 +25,8 @@ digests = st.sampled_from(sorted(ALGORITHMS)).flatmap(
 )
 spans = st.tuples(sizes, st.integers(1, 2**40)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
 merged_spans = st.lists(spans, max_size=20).map(lambda many: tuple(merge(many)))
+patterns = st.lists(texts, max_size=2).map(tuple)
+recursions = st.builds(Recursion, st.none() | st.integers(0, 99), patterns, patterns, st.booleans())
 specs = st.builds(
     DownloadSpec,
     uris=st.lists(texts, min_size=1, max_size=3).map(tuple),
@@ -58,6 +61,7 @@ specs = st.builds(
     requester_pays=st.booleans(),
     ftp_tls=st.booleans(),
     ftp_active=st.booleans(),
+    recursive=st.none() | recursions,
 )
 parts = st.builds(Part, maybe_texts, st.none() | sizes, st.lists(digests, max_size=2).map(tuple), st.none() | numbers)
 resources = st.builds(

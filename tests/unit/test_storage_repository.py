@@ -13,6 +13,7 @@ from dlm.storage.memory import MemoryState
 from dlm.storage.repository import SqliteRepository, SqliteState
 from tests.contracts.repository import RecordContract, State, Wall
 from tests.contracts.repository_edits import EditContract, FindContract, RepeatContract, StepContract
+from tests.contracts.repository_expansions import ExpansionContract
 from tests.contracts.repository_life import LifeContract
 
 
@@ -26,12 +27,12 @@ class TestMemoryRepository(RecordContract, LifeContract):
         return MemoryState(wall=wall)
 
 
-class TestSqliteEdits(RepeatContract, StepContract, EditContract, FindContract):
+class TestSqliteEdits(RepeatContract, StepContract, EditContract, FindContract, ExpansionContract):
     async def open(self, directory: Path, wall: Wall) -> State:
         return await SqliteState.open(str(directory / "dlm.db"), wall=wall)
 
 
-class TestMemoryEdits(RepeatContract, StepContract, EditContract, FindContract):
+class TestMemoryEdits(RepeatContract, StepContract, EditContract, FindContract, ExpansionContract):
     async def open(self, directory: Path, wall: Wall) -> State:
         return MemoryState(wall=wall)
 

@@ -259,7 +259,9 @@ QUERIES = {"repository.py": "queries.sql", "queue.py": "queue.sql"}
 
 def test_every_query_has_a_sentence_and_a_use() -> None:
     """Each named query is explained and used, and no name stands for two."""
-    source = "".join((STORAGE / name).read_text() for name in (*QUERIES, "access.py", "recording.py"))
+    source = "".join(
+        (STORAGE / name).read_text() for name in (*QUERIES, "access.py", "adding.py", "frontiers.py", "recording.py")
+    )
     texts = [named_queries((STORAGE / name).read_text()) for name in QUERIES.values()]
     assert not texts[0].keys() & texts[1].keys()
     for name, text in (texts[0] | texts[1]).items():

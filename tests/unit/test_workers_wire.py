@@ -14,9 +14,22 @@ from hypothesis import strategies as st
 from dlm.model import error as errors
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Place, new_id
 from dlm.model.error import DigestMismatch, DiskFull, DlmError, NotFound, ServerBusy
-from dlm.model.message import Checkpointed, Completing, ConnectionEnded, ConnectionView, Observed, Progressed, Published, Start
+from dlm.model.message import (
+    Checkpointed,
+    Child,
+    Completing,
+    ConnectionEnded,
+    ConnectionView,
+    Expanded,
+    Listed,
+    Observed,
+    Progressed,
+    Published,
+    Start,
+)
 from dlm.model.phase import Intent, Phase
 from dlm.model.queue import Rates
+from dlm.model.recursion import Folder, Found, Frontier, Tally
 from dlm.model.resource import Digest, Mirror, Part, Pieces, Resource, Validator, Verification, Verified
 from dlm.model.span import Span
 from dlm.workers import wire
@@ -55,8 +68,11 @@ PROGRESSED = Progressed(
     connections=(ConnectionView(1, Span(0, 4), 2, 3.0),),
     limited="total",
 )
+FOLDER = Folder("https://h/d/\udcff/", "\udcff", 3)
+FOUND = Found("https://h/d/f", "sub", "f", 5, 6.5, "v")
 FRAMES: list[Frame] = [
     Carry(Start(DOWNLOAD, CHECKPOINT, 4, pieces=Pieces("sha-1", 5, (bytes(20), bytes(range(20)))))),
+    Carry(Start(DOWNLOAD, None, frontier=Frontier((FOLDER,), Tally(1)))),
     Halt(ID),
     Limit(Rates(5, {"h:443": 2}), {ID: None, DownloadId("b"): 7}),
     Acknowledge(1),
@@ -65,6 +81,8 @@ FRAMES: list[Frame] = [
     Commit(4, Completing(ID, CHECKPOINT, "/d/f", Verified(Verification.VERIFIED, "sha-256"))),
     Commit(5, Published(ID, "/d/f")),
     Commit(6, Observed(ID, "h:443", None, True, "1.1", 3.0)),
+    Commit(7, Expanded(ID, (Child(DOWNLOAD.spec, FOUND),), FOLDER, (FOLDER,), Tally(1, 2, 3, 4))),
+    Commit(8, Listed(ID, "/d/sub", Tally(1, 2, 3, 4), "why")),
     Post((PROGRESSED, ConnectionEnded(ID, 1, "h:443", 5, 0.5, "Truncated"))),
     Ended(ID),
     Ended(ID, Failure.of(DigestMismatch("wrong", [Span(0, 9)]))),

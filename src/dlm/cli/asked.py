@@ -19,6 +19,7 @@ from dlm.model.settings import SCHEMA, Settings, Unit
 if TYPE_CHECKING:
     from dlm.intake.entry import Entry
     from dlm.model.download import DownloadSpec
+    from dlm.model.recursion import Recursion
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -58,6 +59,15 @@ list_options = one_by_one(
 )
 """How several are named."""
 
+folder_options = one_by_one(
+    click.option("-r", "--recursive", is_flag=True, help="The URLs are folders: fetch all that is below them."),
+    click.option("--depth", metavar="N", type=click.IntRange(0), help="Go down so many levels of folders at most."),
+    click.option("--include", metavar="GLOB", multiple=True, help="Fetch only files that match, such as '*.iso'; repeatable."),
+    click.option("--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders that match; repeatable."),
+    click.option("--newer", is_flag=True, help="Fetch finished files again that have changed on the server."),
+)
+"""How much of a folder is wanted."""
+
 fetch_options = one_by_one(
     settings_options("connections"),
     click.option("--checksum", metavar="ALGO=HEX", help="Accept only a file with this digest, such as sha-256=HEX."),
@@ -79,6 +89,7 @@ def specs_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> 
     source = flags.get("input_file")
     request = Request(
         urls=tuple(urls),
+        recursive=_recursion(flags),
         entries=_entries(source) if source is not None else (),
         source="standard input" if source == "-" else source or "",
         current=os.getcwd(),
@@ -89,6 +100,17 @@ def specs_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> 
     specs = build(request, settings)
     look(specs)
     return specs
+
+
+def _recursion(flags: dict[str, Any]) -> Recursion | None:
+    from dlm.model.recursion import Recursion
+
+    said = {name: flags[name] for name in ("depth", "include", "exclude", "newer") if flags.get(name) not in {None, (), False}}
+    if flags.get("recursive"):
+        return Recursion(**said)
+    if said:
+        raise InvalidRequest(f"--{next(iter(said))} is for folders: write -r as well, or leave it out")
+    return None
 
 
 def _secrets(urls: Sequence[str], flags: dict[str, Any]) -> list[str]:

@@ -42,6 +42,11 @@ class Row:
         return phase is Phase.RUNNING or (phase is Phase.COMPLETING and self.progress is not None)
 
     @property
+    def lists(self) -> bool:
+        """Whether it is a folder: listed, and no file of its own."""
+        return self.download.spec.recursive is not None
+
+    @property
     def size(self) -> int | None:
         """Its size, from the newest that is known."""
         return self.progress.total if self.progress and self.progress.total is not None else self.download.size
@@ -60,10 +65,14 @@ class Row:
 
 
 class Board:
-    """The rows in the order of their coming; `expected` is how many the run was asked for."""
+    """The rows in the order of their coming; `expected` is how many files the run was asked for, beside `folders`.
 
-    def __init__(self, expected: int) -> None:
+    What folders were found to hold is expected as soon as it is known. Folders themselves are counted nowhere.
+    """
+
+    def __init__(self, expected: int, folders: int = 0) -> None:
         self.expected = expected
+        self.folders = folders
         self.rows: dict[DownloadId, Row] = {}
         self.come = 0
         """Bytes in all files together."""
@@ -73,6 +82,8 @@ class Board:
         self._unsized = 0
         self._active: dict[DownloadId, Row] = {}
         self._phases: Counter[Phase] = Counter()
+        self._groups: set[str] = set()
+        """Those of the folders."""
         self._quick: deque[tuple[float, int]] = deque()
         """When small files were done, and how large they were."""
 
@@ -105,17 +116,33 @@ class Board:
         row = self.rows.get(download.id)
         if row is None:
             row = self.rows[download.id] = Row(download)
-            self._unsized += 1
-        else:
+            self._greet(row)
+        elif not row.lists:
             self._phases[row.download.phase] -= 1
         row.download = download
-        self._phases[download.phase] += 1
+        if not row.lists:
+            self._phases[download.phase] += 1
         if row.active:
             self._active[download.id] = row
         else:
             self._active.pop(download.id, None)
         self._count(row)
         return row
+
+    def is_found(self, download: Download) -> bool:
+        """Whether a folder of this run was found to hold it."""
+        return download.group in self._groups and download.spec.recursive is None
+
+    def listings(self) -> list[Row]:
+        """The folders, in the order of their coming."""
+        return [row for row in self.rows.values() if row.lists]
+
+    def _greet(self, row: Row) -> None:
+        if row.lists:
+            self._groups.add(row.download.group or row.download.id)
+            return
+        self._unsized += 1
+        self.expected += self.is_found(row.download)
 
     def asks(self, id: DownloadId) -> bool:
         """Whether the name of a running download should be looked up; true once for each."""
@@ -147,14 +174,19 @@ class Board:
     @property
     def waiting(self) -> int:
         """How many are neither under way, nor paused, nor ended."""
-        return max(0, self.expected - len(self._active) - self.count(Phase.PAUSED, *FINAL_PHASES))
+        active = sum(not row.lists for row in self._active.values())
+        return max(0, self.expected - active - self.count(Phase.PAUSED, *FINAL_PHASES))
 
     @property
     def whole(self) -> int | None:
         """The size of all files together, `None` while one of them is not known."""
-        return self._whole if self._unsized == 0 and len(self.rows) >= self.expected else None
+        listing = any(row.lists for row in self._active.values())
+        come = len(self.rows) - self.folders >= self.expected
+        return self._whole if self._unsized == 0 and come and not listing else None
 
     def _count(self, row: Row) -> None:
+        if row.lists:
+            return
         come, size = row.counted
         row.counted = (row.downloaded, row.size)
         self.come += row.counted[0] - come
@@ -211,5 +243,5 @@ class QueueBoard(Board):
 
     def _forget(self, id: DownloadId) -> None:
         row = self.rows.pop(id, None)
-        if row is not None:
+        if row is not None and not row.lists:
             self._phases[row.download.phase] -= 1

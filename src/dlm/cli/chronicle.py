@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlm.cli.facts import REASONS
+from dlm.cli.facts import reason
 from dlm.cli.line import Glyphs, Line, Piece, line
 from dlm.cli.sentences import amount, limitation
 from dlm.cli.when import exact_moment
@@ -30,7 +30,8 @@ def event_line(event: Event, wall: float, glyphs: Glyphs) -> Line:
     """The moment, the short id, a word, and what there is to say. `wall` is the moment of what bears none itself."""
     match event:
         case PhaseChanged(download, step):
-            why = f"{REASONS[step.cause][1]}: {step.detail}" if step.detail else REASONS[step.cause][1]
+            what = reason(download, step.cause)[1]
+            why = f"{what}: {step.detail}" if step.detail else what
             return _line(step.at, download.id, step.target.value, f"{download.label}  {why}", _TONES.get(step.target, ""))
         case DownloadAdded(download):
             return _of(download, wall, "added", download.uri)

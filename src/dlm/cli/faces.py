@@ -62,6 +62,9 @@ class FetchFace(Face, Protocol):
     def interrupted(self, left: Sequence[Download], sentence: str, /) -> None:
         """The run was stopped; `left` are its downloads as they stand now."""
 
+    def summarise(self, sentence: str, /) -> None:
+        """What came of folders, after all else."""
+
 
 class QueueFace(Face, Protocol):
     """The face of `run`."""
@@ -132,7 +135,9 @@ class Narrator:
     def conclude(self, outcome: Outcome, now: float) -> None:
         """Tell what no event told."""
         if outcome.already:
-            if self._volume is not Volume.QUIET:
+            # A folder may hold thousands; how many of them is told in the end.
+            least = Volume.VERBOSE if self._board.is_found(outcome.download) else Volume.NORMAL
+            if self._volume in {least, Volume.VERBOSE}:
                 self._writer.write(sentences.already(outcome.download, self._glyphs))
         elif outcome.download.id not in self._told:
             self._tell(self._board.learn(outcome.download), now)
@@ -184,6 +189,9 @@ class LogFace:
         pass
 
     def interrupted(self, _left: Sequence[Download], sentence: str) -> None:
+        self._narrator.say(sentence)
+
+    def summarise(self, sentence: str) -> None:
         self._narrator.say(sentence)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from dlm.model.download import Checkpoint, Download, DownloadSpec, redacted
 from dlm.model.error import ExitCode
 from dlm.model.message import Progressed
 from dlm.model.phase import FINAL_PHASES, Cause, Phase, status
+from dlm.model.recursion import Recursion
 from dlm.ports import Story
 
 REASONS: dict[Cause, tuple[str, str]] = {
@@ -31,6 +32,17 @@ REASONS: dict[Cause, tuple[str, str]] = {
     Cause.YIELDED: ("queue", "its process let go of it"),
 }
 """Who brings a transition about, and what it means."""
+
+_REASONS_OF_FOLDERS: dict[Cause, tuple[str, str]] = {
+    Cause.STARTED: ("worker", "the listing began"),
+    Cause.TRANSFERRED: ("worker", "all of it is listed"),
+    Cause.PUBLISHED: ("worker", "its files are downloads of their own"),
+}
+
+
+def reason(download: Download, cause: Cause) -> tuple[str, str]:
+    """Who brought a transition of this download about, and what it means."""
+    return (_REASONS_OF_FOLDERS if download.spec.recursive is not None else {}).get(cause) or REASONS[cause]
 
 
 def json_line(facts: object) -> str:
@@ -88,8 +100,8 @@ def story_facts(story: Story) -> dict[str, Any]:
             {
                 "seq": step.seq,
                 "at": step.at,
-                "by": REASONS[step.cause][0],
-                "sentence": REASONS[step.cause][1],
+                "by": reason(story.download, step.cause)[0],
+                "sentence": reason(story.download, step.cause)[1],
                 "from": step.origin.value,
                 "to": step.target.value,
                 "cause": step.cause.value,
@@ -107,8 +119,19 @@ def spec_facts(spec: DownloadSpec) -> dict[str, Any]:
     values["checksum"] = None if safe.checksum is None else str(safe.checksum)
     values["range"] = None if safe.range is None else f"{safe.range.start}-{safe.range.stop - 1}"
     values["headers"] = [name for name, _ in safe.headers]
+    values["recursive"] = None if safe.recursive is None else recursion_facts(safe.recursive)
     values["referer"] = None if safe.referer is None else without_credentials(safe.referer)
     return values
+
+
+def recursion_facts(recursion: Recursion) -> dict[str, Any]:
+    """How much of a folder is wanted."""
+    return {
+        "depth": recursion.depth,
+        "include": list(recursion.include),
+        "exclude": list(recursion.exclude),
+        "newer": recursion.newer,
+    }
 
 
 def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from dlm.cli import sentences
 from dlm.cli.board import Board
 from dlm.cli.faces import FetchFace
 from dlm.cli.facts import result_code
-from dlm.model.download import Download, DownloadSpec
+from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.error import ExitCode, UnknownHostKey
 from dlm.model.settings import Settings
-from dlm.ports import Downloads, Outcome
+from dlm.ports import DownloadQuery, Downloads, Outcome
 
 
 class Fetch:
@@ -28,6 +28,7 @@ class Fetch:
         self._again = again
         self._outcomes: list[Outcome] = []
         self._left: list[Download] = []
+        self._began = monotonic()
 
     @property
     def unknown(self) -> list[DownloadSpec]:
@@ -47,17 +48,27 @@ class Fetch:
     async def settle(self, downloads: Downloads) -> None:
         """See `foreground.Run`."""
         if not self._outcomes:
-            self._left = [(await downloads.show(id)).download for id in self.board.rows]
+            self._left = await self._standing(downloads)
 
     def told(self, *, stopped: bool) -> int:
         """0 when all are done, else the code of the first that is not; 130 when stopped."""
         if stopped:
             command, secret = self._again
-            self.face.interrupted(self._left, sentences.stopped(self._left, len(self._specs), command, secret))
+            self.face.interrupted(self._left, sentences.stopped(self._left, self.board.expected, command, secret))
             return ExitCode.INTERRUPTED
         for outcome in self._outcomes:
             self.face.conclude(outcome, monotonic())
+        if self.board.folders:
+            self.face.summarise(sentences.gathered(self._outcomes, monotonic() - self._began))
         return next((code for outcome in self._outcomes if (code := result_code(outcome.download))), ExitCode.DONE)
+
+    async def _standing(self, downloads: Downloads) -> list[Download]:
+        """All of this run as it stands now; what folders hold, which may be thousands, with one question each."""
+        found: dict[DownloadId, Download] = {}
+        for row in self.board.listings():
+            group = row.download.group or row.download.id
+            found |= {each.id: each for each in await downloads.list(DownloadQuery(group=group, limit=len(self.board.rows)))}
+        return [found[id] if id in found else (await downloads.show(id)).download for id in self.board.rows]
 
 
 def _is_unknown(outcome: Outcome) -> bool:

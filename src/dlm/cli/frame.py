@@ -22,7 +22,7 @@ _LEAST_BAR = 8
 def frame(board: Board, now: float, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """Lines no wider than `width` and no more than `height`: one download fills two; several take one each, and a total."""
     active = board.active()
-    if board.expected == 1:
+    if board.expected == 1 and not board.folders:
         return [each for row in active[:1] for each in _alone(row, now, width, glyphs, limited=board.limited)][: max(1, height)]
     return [*_rows(board, now, width, height - 1, glyphs), _total(board, now, width)][-max(1, height) :]
 
@@ -42,7 +42,7 @@ def _rows(board: Board, now: float, width: int, height: int, glyphs: Glyphs) -> 
     room = max(1, height)
     hidden = len(active) - (room - 1) if len(active) > room else 0
     shown = _worthiest(active, room - 1) if hidden else active
-    unsized = any(row.progress is not None and row.progress.total is None for row in shown)
+    unsized = any(row.progress is not None and row.progress.total is None and not row.lists for row in shown)
     shape = _Columns(share=10 if unsized else 5, limited=board.limited)
     lines = [_among(row, now, width, glyphs, shape) for row in shown]
     if hidden:
@@ -125,9 +125,9 @@ def _among(row: Row, now: float, width: int, glyphs: Glyphs, shape: _Columns) ->
 def _total(board: Board, now: float, width: int) -> Line:
     done, failed = board.count(Phase.COMPLETED), board.count(Phase.FAILED, Phase.CANCELLED)
     whole, come, speed = board.whole, board.come, board.speed + board.quick(now)
-    counts = [f"{done} of {board.expected} done"]
-    counts += [f"{failed} failed"] if failed else []
-    counts += [f"{board.waiting} waiting"] if board.waiting else []
+    counts = [f"{done:,} of {board.expected:,} done"]
+    counts += [f"{failed:,} failed"] if failed else []
+    counts += [f"{board.waiting:,} waiting"] if board.waiting else []
     counts += [f"{paused} paused"] if (paused := board.count(Phase.PAUSED)) else []
     facts = [", ".join(counts), amount(come, whole), format_rate(speed)]
     if whole is not None and speed > 0:

@@ -67,6 +67,9 @@ class JsonFace:
         for download in left:
             self._write(outcome_facts(Outcome(download)))
 
+    def summarise(self, _sentence: str) -> None:
+        pass  # every outcome has its line
+
     def close(self) -> None:
         pass
 

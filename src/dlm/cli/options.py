@@ -75,7 +75,7 @@ def command_again(context: click.Context) -> tuple[str, bool]:
             flags.append(max((parameter.opts if value else parameter.secondary_opts), key=len))
         else:
             for text in value if isinstance(value, tuple) else (value,):
-                shown_text = _without_secret(name, text)
+                shown_text = _without_secret(name, str(text))
                 secret = secret or (shown_text != text and name != "user")
                 flags += [max(parameter.opts, key=len), shown_text]
     return shlex.join(["dlm", context.info_name or "", *flags, *arguments]), secret

@@ -13,11 +13,17 @@ from dlm.model.event import PhaseChanged
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Phase
 from dlm.model.units import format_duration, format_rate, format_size
+from dlm.ports import Outcome
+
+_MOST_NAMED = 3
 
 
 def completed(row: Row, now: float, glyphs: Glyphs) -> Line:
     """`✓ name  1.0 GiB in 0:12 (85.3 MiB/s)  verified by sha-256 → path`."""
     download = row.download
+    if row.lists:
+        where = f" {glyphs.arrow} {download.path or download.spec.directory}"
+        return line(Piece(f"{glyphs.tick} ", "good"), Piece(download.label, "strong"), f"  {row.detail or 'listed'}", where)
     size = download.size if download.size is not None else download.downloaded
     facts = f"  {format_size(size)}"
     if row.began is not None:
@@ -54,24 +60,27 @@ def left(download: Download, wall: float, glyphs: Glyphs, *, cause: Cause | None
 
 def _standstill(download: Download, wall: float, cause: Cause | None) -> str:
     short = download.id[:8]
+    kept_of_it = "what was found" if download.spec.recursive is not None else kept(download)
     match download.phase:
         case Phase.PAUSED:
-            return f"paused, {kept(download)} kept; dlm resume {short} goes on"
+            return f"paused, {kept_of_it} kept; dlm resume {short} goes on"
         case Phase.CANCELLED:
             return f"cancelled; dlm retry {short} begins it anew"
         case Phase.WAITING if download.due is None:
-            return f"waits for the network, {kept(download)} kept"
+            return f"waits for the network, {kept_of_it} kept"
         case Phase.WAITING:
             why = f"{download.fault.message}; " if download.fault else ""
             return f"{why}tried again {until(download.due or wall, wall)}"
         case Phase.PENDING if cause is Cause.PREEMPTED:
-            return f"gave up its slot, {kept(download)} kept; it goes on later by itself"
+            return f"gave up its slot, {kept_of_it} kept; it goes on later by itself"
         case _:
-            return f"back in the queue, {kept(download)} kept; dlm run goes on"
+            return f"back in the queue, {kept_of_it} kept; dlm run goes on"
 
 
 def begun(row: Row) -> Line:
     """`name: 1.0 GiB from URL`."""
+    if row.lists:
+        return line(f"{row.download.label}: listing")
     size = f"{format_size(row.size)}" if row.size is not None else "unknown size"
     resumed = f", going on at {format_size(row.had)}" if row.had else ""
     return line(f"{row.download.label}: {size} from {row.download.uri}{resumed}")
@@ -79,6 +88,8 @@ def begun(row: Row) -> Line:
 
 def started(download: Download) -> Line:
     """`name: fetching from URL, going on at 5.0 MiB`."""
+    if download.spec.recursive is not None:
+        return line(f"{download.label}: listing")
     resumed = f", going on at {format_size(download.downloaded)}" if download.downloaded else ""
     return line(f"{download.label}: fetching from {download.uri}{resumed}")
 
@@ -88,6 +99,8 @@ def under_way(row: Row) -> Line:
     progress = row.progress
     if progress is None:
         return line(row.download.label)
+    if row.lists:
+        return line(f"{row.download.label}: {progress.note or 'listing'}")
     facts = [f"{percent(progress.downloaded, progress.total)} %"] if progress.total else []
     facts += [amount(progress.downloaded, progress.total), format_rate(progress.smoothed_speed)]
     facts += [limit] if (limit := limitation(progress)) else []
@@ -106,16 +119,36 @@ def moved(event: PhaseChanged, glyphs: Glyphs) -> Line:
 
 def stopped(downloads: Sequence[Download], expected: int, command: str, secret: bool) -> str:
     """`Stopped; 412.0 MiB of 1.0 GiB kept. Go on with: dlm get URL`."""
-    left = [download for download in downloads if download.phase is not Phase.COMPLETED]
+    files = [download for download in downloads if download.spec.recursive is None]
+    left = [download for download in files if download.phase is not Phase.COMPLETED]
+    unlisted = any(download.spec.recursive is not None and download.phase is not Phase.COMPLETED for download in downloads)
     if any(download.spec.streams_out for download in downloads):
         return "Stopped; what went to standard output cannot be gone on with."
     bytes_kept = sum(download.downloaded for download in left)
-    if expected == 1:
+    if unlisted:
+        known = f"{len(files) - len(left):,} done of {len(files):,} that were found, and the folder is not read to its end"
+    elif expected == 1 and len(files) == len(downloads):
         known = f"{kept(left[0])} kept" if left and bytes_kept else "nothing had come yet"
     else:
-        known = f"{len(downloads) - len(left)} of {expected} done, {format_size(bytes_kept)} of the others kept"
+        known = f"{len(files) - len(left):,} of {expected:,} done, {format_size(bytes_kept)} of the others kept"
     how = "Go on with the same command, its secrets in place of ***" if secret else "Go on with"
     return f"Stopped; {known}. {how}: {command}"
+
+
+def gathered(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """`1,234 files, 5.6 GiB, in 0:12; 20 were complete already; 3 failed: a.iso, b.iso and 1 more.`: what came of folders."""
+    files = [each for each in outcomes if each.download.spec.recursive is None]
+    done = [each.download for each in files if each.download.phase is Phase.COMPLETED and not each.already]
+    known = sum(each.already for each in files)
+    failures = [each.download.label for each in files if each.download.phase is not Phase.COMPLETED]
+    size = sum(download.size or 0 for download in done)
+    text = f"{len(done):,} file{'' if len(done) == 1 else 's'}, {format_size(size)}, in {_elapsed(max(seconds, 0.001))}"
+    if known:
+        text += f"; {known:,} {'was' if known == 1 else 'were'} complete already"
+    if failures:
+        more = f" and {len(failures) - _MOST_NAMED:,} more" if len(failures) > _MOST_NAMED else ""
+        text += f"; {len(failures):,} failed: {', '.join(failures[:_MOST_NAMED])}{more}"
+    return f"{text}."
 
 
 def queue_stopped(phases: Mapping[Phase, int], done: int, command: str) -> str:

@@ -23,6 +23,7 @@ from dlm.model.value import dataclass
 
 if TYPE_CHECKING:
     from dlm.intake.entry import Entry
+    from dlm.model.recursion import Recursion
 
 _OURS = {
     "range": "write --range A-B instead",
@@ -43,6 +44,7 @@ class Request:
     """
 
     urls: tuple[str, ...] = ()
+    recursive: Recursion | None = None
     entries: tuple[Entry, ...] = ()
     source: str = ""
     current: str = "/"
@@ -92,6 +94,7 @@ def _common(request: Request, settings: Settings) -> dict[str, Any]:
     values["headers"] = read_headers(request.headers, "--header")
     values["user"] = _user(request.user)
     values["bearer"] = request.bearer
+    values["recursive"] = request.recursive
     if request.checksum is not None:
         values["checksum"] = _named("--checksum", Digest.parse, request.checksum)
     if request.range is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dlm.cli.facts import REASONS, checkpoint_facts, spec_facts
+from dlm.cli.facts import checkpoint_facts, reason, spec_facts
 from dlm.cli.sentences import kept
 from dlm.cli.when import exact_moment, until
 from dlm.model.download import Checkpoint, Download, DownloadSpec
@@ -26,7 +26,8 @@ def told(story: Story, wall: float) -> str:
     if story.checkpoint is not None:
         blocks.append([*_checkpoint(story.checkpoint)])
     aligned = [f"{name:<14}{printable(value)}".rstrip() for block in blocks for name, value in block]
-    return "\n".join([*aligned, *(["", "History"] if story.transitions else []), *map(step, story.transitions)]) + "\n"
+    steps = [step(story.download, each) for each in story.transitions]
+    return "\n".join([*aligned, *(["", "History"] if steps else []), *steps]) + "\n"
 
 
 def _standing(download: Download, wall: float) -> Iterator[tuple[str, str]]:
@@ -50,14 +51,18 @@ def _facts(download: Download) -> Iterator[tuple[str, str]]:
     yield "Status", status(download.phase, download.intent)
     for uri in safe["uris"]:
         yield "URL", uri
-    yield "Name", download.name or "not known yet"
+    if download.spec.recursive is None:
+        yield "Name", download.name or "not known yet"
     yield "Directory", download.spec.directory
     if download.spec.output is not None:
         yield "Output", download.spec.output
-    yield "Size", "not known" if download.size is None else f"{format_size(download.size)} ({download.size} bytes)"
-    yield "Kept", kept(download)
+    if download.spec.recursive is None:
+        yield "Size", "not known" if download.size is None else f"{format_size(download.size)} ({download.size} bytes)"
+        yield "Kept", kept(download)
+    else:
+        yield "Files", f"dlm list --group {download.group or download.id}"
     if download.path is not None:
-        yield "File", download.path
+        yield "File" if download.spec.recursive is None else "Below", download.path
     if download.verified is not None:
         yield "Verification", str(download.verified)
     if download.fault is not None:
@@ -73,9 +78,18 @@ def _wishes(spec: DownloadSpec) -> Iterator[tuple[str, str]]:
     for name, value in spec_facts(spec).items():
         if name not in _SHOWN_ELSEWHERE and value != preset[name]:
             shown = ", ".join(value) if isinstance(value, list) else str(value)
+            if name == "recursive":
+                shown = _recursion(value)
             if name == "limit_rate" and isinstance(value, int):
                 shown = format_rate(value)
             yield name.replace("_", " ").capitalize(), shown
+
+
+def _recursion(facts: Mapping[str, Any]) -> str:
+    words = [] if facts["depth"] is None else [f"depth {facts['depth']}"]
+    words += [f"{name} {pattern}" for name in ("include", "exclude") for pattern in facts[name]]
+    words += ["newer"] if facts["newer"] else []
+    return ", ".join(words) or "yes"
 
 
 def _checkpoint(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
@@ -90,9 +104,9 @@ def _checkpoint(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     yield "Ranges", "yes" if facts["ranged"] else "no"
 
 
-def step(transition: Transition) -> str:
+def step(download: Download, transition: Transition) -> str:
     """`2026-01-31 14:05:07  user    running -> paused  a pause was asked for: detail`."""
-    by, sentence = REASONS[transition.cause]
+    by, sentence = reason(download, transition.cause)
     detail = f": {transition.detail}" if transition.detail else ""
     move = f"{transition.origin.value} -> {transition.target.value}"
     return printable(f"{exact_moment(transition.at)}  {by:<6}  {move:<24}  {sentence}{detail}")

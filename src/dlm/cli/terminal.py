@@ -60,6 +60,9 @@ class TerminalFace:
     def interrupted(self, _left: Sequence[Download], sentence: str) -> None:
         self._narrator.say(sentence)
 
+    def summarise(self, sentence: str) -> None:
+        self._narrator.say(sentence)
+
     def ended(self, _phases: Mapping[Phase, int], _code: int, sentence: str) -> None:
         self._narrator.say(sentence)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dlm.cli.asked import fetch_options, list_options, place_options, specs_of
+from dlm.cli.asked import fetch_options, folder_options, list_options, place_options, specs_of
 from dlm.cli.configuration import load
 from dlm.cli.options import json_option, start_option, state_option
 
@@ -24,6 +24,7 @@ _MOST_TOLD = 20
 @click.argument("urls", nargs=-1, metavar="URL...")
 @place_options
 @list_options
+@folder_options
 @click.option("--priority", type=click.Choice(["high", "normal", "low"]), default="normal", help="Its rank.  [default: normal]")
 @start_option
 @click.option("--group", metavar="NAME", help="Belong to this group; groups take turns.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dlm.cli.asked import fetch_options, list_options, place_options, specs_of
+from dlm.cli.asked import fetch_options, folder_options, list_options, place_options, specs_of
 from dlm.cli.configuration import load
 from dlm.cli.options import command_again, json_option, settings_options, volume_options
 
@@ -25,6 +25,7 @@ _EPILOG = "The same command again goes on where it was stopped."
 @click.argument("urls", nargs=-1, metavar="URL...")
 @place_options
 @list_options
+@folder_options
 @settings_options("jobs", "limit_total")
 @fetch_options
 @settings_options("state", "log_file", "log_format")
@@ -49,7 +50,8 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     from dlm.cli.foreground import carry
 
     def fetch(specs: Sequence[DownloadSpec]) -> tuple[int, Fetch]:
-        board = Board(len(specs))
+        folders = sum(spec.recursive is not None for spec in specs)
+        board = Board(len(specs) - folders, folders)
         run = Fetch(settings, specs, board, _face(board, specs, flags, monotonic()), command_again(context))
         return carry(context.obj, run), run
 

@@ -12,6 +12,7 @@ from dlm.model.address import check_uri, host_of, refuse_control, visible, witho
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Intent, Phase
 from dlm.model.rank import Lane, Priority
+from dlm.model.recursion import Recursion
 from dlm.model.resource import CRCS, Digest, Resource, Verified
 from dlm.model.span import Span, total
 from dlm.model.value import dataclass
@@ -74,6 +75,8 @@ class DownloadSpec:
     requester_pays: bool = False
     ftp_tls: bool = False
     ftp_active: bool = False
+    recursive: Recursion | None = None
+    """What is wanted of the folder that the address names. Without it, the address is one file."""
 
     def __repr__(self) -> str:
         # A spec turns up in tracebacks and logs: what is secret in it must not.
@@ -119,7 +122,23 @@ class DownloadSpec:
             growing(self.checksum.algorithm)
         if self.range is not None and not 0 <= self.range.start < self.range.stop:
             raise InvalidRequest("the range holds no byte")
+        self._check_recursion()
         return self
+
+    def _check_recursion(self) -> None:
+        recursion = self.recursive
+        if recursion is None:
+            return
+        if len(self.uris) > 1:
+            raise InvalidRequest("a folder cannot have mirrors: fetch it from one address")
+        for label in ("output", "checksum", "range"):
+            if getattr(self, label) is not None:
+                raise InvalidRequest(f"--{label} is for one file, and a folder holds many: leave it out, or leave -r out")
+        if recursion.depth is not None and recursion.depth < 0:
+            raise InvalidRequest("the depth cannot be negative: 0 is the files of the folder itself")
+        for pattern in (*recursion.include, *recursion.exclude):
+            if not pattern or _UNNAMEABLE.search(pattern):
+                raise InvalidRequest(f"'{visible(pattern)}' is no pattern: write one such as '*.iso'")
 
 
 @dataclass(frozen=True, slots=True)

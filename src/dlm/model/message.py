@@ -1,14 +1,15 @@
 """What the two planes say to each other: frozen values only, so that a pipe between processes can carry them.
 
 The control plane starts a transfer with `Start` and ends it by cancelling it. The transfer plane reports. `Resolved`,
-`Checkpointed`, `Completing`, `Published` and `Observed` are *commitments*: the transfer waits until they are durable,
-because its next step relies on that. `Progressed`, `ConnectionEnded` and `Gathered` are *news*: nothing waits for them, and the
-newest sample of progress replaces older ones.
+`Checkpointed`, `Completing`, `Published`, `Observed`, `Expanded` and `Listed` are *commitments*: the transfer waits until
+they are durable, because its next step relies on that. `Progressed`, `ConnectionEnded` and `Gathered` are *news*: nothing
+waits for them, and the newest sample of progress replaces older ones.
 """
 
 from __future__ import annotations
 
-from dlm.model.download import Checkpoint, Download, DownloadId
+from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec
+from dlm.model.recursion import Folder, Found, Frontier, Tally
 from dlm.model.resource import Pieces, Verified
 from dlm.model.span import Span
 from dlm.model.value import dataclass
@@ -25,7 +26,8 @@ class Start:
     `patience` seconds at most before it tries again by itself; what asks for more ends it, with the error.
 
     A `light` one has no place of its own: it is tried once, without a checkpoint, and ends as `NotSmall` when it turns out
-    to be more than a moment's work. `pieces` are the digests of pieces that a Metalink states.
+    to be more than a moment's work. `pieces` are the digests of pieces that a Metalink states. `frontier` is how far the
+    listing of a folder had come, `None` where it begins.
     """
 
     download: Download
@@ -34,6 +36,7 @@ class Start:
     patience: float = PATIENCE
     light: bool = False
     pieces: Pieces | None = None
+    frontier: Frontier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,36 @@ class Observed:
     ranges: bool
     version: str | None = None
     retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One file that an expansion has found, and the download that it is to be."""
+
+    spec: DownloadSpec
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """An expansion has found these. With `read`, that folder has been read to its end, `folders` of it are to be read next, and
+    `tally` counts it in."""
+
+    id: DownloadId
+    children: tuple[Child, ...]
+    read: Folder | None = None
+    folders: tuple[Folder, ...] = ()
+    tally: Tally = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An expansion has found all. Its files go below the directory `path`. `omission` says why a name was left out."""
+
+    id: DownloadId
+    path: str
+    tally: Tally
+    omission: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +175,5 @@ class Gathered:
     id: DownloadId
 
 
-Commitment = Resolved | Checkpointed | Completing | Published | Observed
+Commitment = Resolved | Checkpointed | Completing | Published | Observed | Expanded | Listed
 News = Progressed | ConnectionEnded | Gathered

@@ -32,6 +32,25 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What was found in the folders that were read to their ends: files, their bytes as far as the listings tell them, folders,
+    and names that were left out."""
+
+    files: int = 0
+    size: int = 0
+    folders: int = 0
+    omitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """How far a walk has come: the folders that are still to be read, and what was found so far."""
+
+    folders: tuple[Folder, ...]
+    tally: Tally = Tally()
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file that is wanted: its address, its folder below the first one (as in `Folder`), and its name, made harmless.
 

@@ -36,6 +36,7 @@ class MemoryFile:
     name: str | None = None
     digests: tuple[Digest, ...] = ()
     chunk: int = 16 * 1024
+    modified: float | None = None
     fault: Callable[[int, Span], Fault | None] = lambda _number, _span: None
     requests: list[Span] = field(default_factory=list)
 
@@ -48,9 +49,11 @@ class MemorySource:
 
     def __init__(self, files: dict[str, MemoryFile], folders: Mapping[str, Iterable[Entry]] | None = None) -> None:
         self.files = files
-        self.folders = dict(folders or {})
+        self.listings = dict(folders or {})
         self.listed: list[str] = []
         """The folders that were asked for, in order."""
+        self.trouble: Callable[[str, int], DlmError | None] = lambda _folder, _number: None
+        """Asked before each entry of a folder, with its number from 0 on: the error that comes instead, if one does."""
 
     async def open(self, uri: str, spec: DownloadSpec) -> MemoryOpening:
         """See `ports.Source`."""
@@ -66,7 +69,7 @@ class MemorySource:
             raise Refused(f"{uri} has no bytes from {span.start} on", uri=uri)
         stop = min(span.stop, len(file.content))
         size = stop - span.start if file.states_size else None
-        part = Part(file.name, size, file.digests)
+        part = Part(file.name, size, file.digests, file.modified)
         resource = Resource((Mirror(uri),), (part,), Validator(file.etag), file.ranged)
         return MemoryOpening(self, file, resource, Span(span.start, stop), fault)
 
@@ -98,12 +101,15 @@ class MemorySource:
         await asyncio.sleep(0)
         folder = uri.rstrip("/") + "/"
         self.listed.append(folder)
-        held = self.folders.get(folder)
+        held = self.listings.get(folder)
         if held is None:
             held = self._held(folder)
             if not held:
                 raise NotFound(f"{uri} is not there", uri=uri)
-        for entry in held:
+        for number, entry in enumerate(held):
+            error = self.trouble(folder, number)
+            if error is not None:
+                raise error
             yield entry
 
     async def close(self) -> None:
@@ -120,7 +126,7 @@ class MemorySource:
                 found[first + "/"] = Entry(name, Kind.FOLDER, None, None)
             else:
                 size = len(file.content) if file.states_size else None
-                found[first] = Entry(name, Kind.FILE, size, None, file.etag)
+                found[first] = Entry(name, Kind.FILE, size, file.modified, file.etag)
         return list(found.values())
 
     async def pour(self, file: MemoryFile, span: Span, outlet: Outlet, fault: Fault | None) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dlm.model.address import without_credentials
 from dlm.model.error import UnsupportedUri
 from dlm.model.value import dataclass
-from dlm.ports import Clock, Source
+from dlm.ports import Clock, Folders, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,10 @@ class Registry:
             self._sources[key] = _foreign(entry, self._clock) if entry.package else _ours(entry, self._clock)
         return self._sources[key]
 
+    def folders(self, uri: str) -> Folders:
+        """See `ports.Sources`."""
+        return folders_of(self.pick(uri), uri)
+
     async def close(self) -> None:
         """Close every Source that was used."""
         for source in self._sources.values():
@@ -120,3 +124,12 @@ def _unusable(entry: Entry, reason: str) -> UnsupportedUri:
 def _named(target: str) -> Any:
     module, _, name = target.partition(":")
     return attrgetter(name)(import_module(module))
+
+
+def folders_of(source: Source, uri: str) -> Folders:
+    """What `source` is beside, where it can tell what the folder at `uri` holds. Raises `UnsupportedUri`."""
+    if isinstance(source, Folders):
+        return source
+    scheme = urlsplit(uri).scheme.lower()
+    shown = without_credentials(uri)
+    raise UnsupportedUri(f"{shown} cannot be fetched with -r: what a folder holds cannot be asked for over {scheme}://")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from dlm.model.message import PATIENCE, Progressed, Start
 from dlm.model.phase import CLAIMED_PHASES, Cause, Intent, Phase
 from dlm.policy.host import connections_for, remembered_ceiling
 from dlm.policy.retry import Again, after_failure
-from dlm.ports import Worker
+from dlm.ports import Outcome, Worker
 from dlm.service.ledger import Ledger
 from dlm.service.means import Means, fault_of
 from dlm.service.parts import discard_part
@@ -29,6 +29,7 @@ class Carried:
     download: Download
     started: float
     gathered: Callable[[], None] | None = None
+    expanded: Callable[[Sequence[Outcome]], None] = lambda _outcomes: None
     stopping: Cause | None = None
 
     @property
@@ -50,7 +51,7 @@ class Carrier:
         self._worker = worker
         self._retries = retries
         self._leaving = leaving
-        self._ledger = Ledger(means, self._was_gathered)
+        self._ledger = Ledger(means, self._was_gathered, self._has_expanded, claims=not retries)
         self._carried: dict[DownloadId, tuple[Carried, asyncio.Task[Download]]] = {}
         self.withdrawn: set[DownloadId] = set()
         """What was claimed, and taken back by its user before it began."""
@@ -61,15 +62,20 @@ class Carrier:
         return {id: carried for id, (carried, _) in self._carried.items()}
 
     def start(
-        self, download: Download, ended: Callable[[], None] = lambda: None, *, gathered: Callable[[], None] | None = None
+        self,
+        download: Download,
+        ended: Callable[[], None] = lambda: None,
+        *,
+        gathered: Callable[[], None] | None = None,
+        expanded: Callable[[Sequence[Outcome]], None] = lambda _outcomes: None,
     ) -> asyncio.Task[Download]:
         """Carry a download that was claimed. The task gives it as it stands when this process lets go of it.
 
         With `gathered` it is light: tried once, as a small file that nothing is there of yet. `gathered` is called when
         nothing of it is fetched any more. Where a try is not enough, the task raises the error that says why, and the
-        download stays claimed.
+        download stays claimed. `expanded` is told of what a folder was found to hold, bit by bit.
         """
-        carried = Carried(download, self._means.clock.wall(), gathered)
+        carried = Carried(download, self._means.clock.wall(), gathered, expanded)
         task = asyncio.ensure_future(self._carry(carried))
         self._carried[download.id] = carried, task
 
@@ -131,7 +137,8 @@ class Carrier:
         pieces = await means.repository.pieces_of(download.id)
         while True:
             checkpoint = await means.repository.checkpoint_of(download.id)
-            start = Start(download, checkpoint, await self._ceiling(download), patience, pieces=pieces)
+            frontier = await means.repository.frontier_of(download.id) if download.spec.recursive is not None else None
+            start = Start(download, checkpoint, await self._ceiling(download), patience, pieces=pieces, frontier=frontier)
             try:
                 await self._worker.carry(start, self._ledger)
             except DlmError as error:
@@ -153,6 +160,11 @@ class Carrier:
         carried, _ = self._carried.get(id, (None, None))
         if carried is not None and carried.gathered is not None:
             carried.gathered()
+
+    def _has_expanded(self, id: DownloadId, outcomes: Sequence[Outcome]) -> None:
+        carried, _ = self._carried.get(id, (None, None))
+        if carried is not None:
+            carried.expanded(outcomes)
 
     async def _ceiling(self, download: Download) -> int | None:
         """How many connections the host will bear, as far as is known, shared with what else runs of it here."""

@@ -55,7 +55,7 @@ def _download_of(request: AddRequest, now: float) -> Download:
 
 async def order(means: Means, order: Order, selection: Selection, lane: Lane | None) -> list[Ordered]:
     """See `ports.Downloads.order`."""
-    await release_dead(means)
+    await means.release_dead()
     ids = await means.queue.select(selection)
     answers = await means.queue.order(ids, order, means.clock.wall(), lane=lane)
     for each in answers:
@@ -67,16 +67,9 @@ async def order(means: Means, order: Order, selection: Selection, lane: Lane | N
     return answers
 
 
-async def release_dead(means: Means) -> None:
-    """Take back what processes held that are gone, so that an order reaches it."""
-    for owner in await means.queue.owners():
-        if owner != means.owner and not means.is_alive(owner):
-            await means.take_back(owner, "that carried it is gone")
-
-
 async def remove(means: Means, selection: Selection, *, delete_files: bool, nudged: Callable[[], None]) -> list[Ordered]:
     """See `ports.Downloads.remove`. `nudged` reaches what this very process carries."""
-    await release_dead(means)
+    await means.release_dead()
     ids = await means.queue.select(selection)
     removed: list[Ordered] = []
     for start in range(0, len(ids), TOGETHER):
@@ -137,7 +130,7 @@ async def move(means: Means, reference: str, position: int) -> Standing:
 
 async def edit(means: Means, reference: str, change: Change) -> Download:
     """See `ports.Downloads.edit`."""
-    await release_dead(means)
+    await means.release_dead()
     id = await means.repository.identify(reference)
     download = await means.repository.amend(id, change, means.clock.wall())
     means.publish(DownloadEdited(download))

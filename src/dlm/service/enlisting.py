@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dlm.model.address import without_credentials
 from dlm.model.download import Download, DownloadId, DownloadSpec, new_id
-from dlm.model.error import Conflict, DlmError, IllegalTransition
+from dlm.model.error import Conflict, DlmError, IllegalTransition, InvalidRequest
 from dlm.model.event import DownloadAdded, PhaseChanged
 from dlm.model.phase import CLAIMED_PHASES, Cause, Intent, Phase
 from dlm.model.rank import Lane
@@ -28,6 +29,9 @@ def check(spec: DownloadSpec, sources: Sources) -> DownloadSpec:
     """Itself. Raises `InvalidRequest` when it cannot be carried out as it is written."""
     for uri in spec.check().uris:
         sources.pick(uri)
+    if spec.recursive is not None and not sources.folders(spec.uris[0]).is_folder(spec.uris[0]):
+        shown = without_credentials(spec.uris[0])
+        raise InvalidRequest(f"{shown} is the address of a file: leave -r out, or end it with a slash if it is a folder")
     if spec.output is not None and not spec.streams_out:
         check_output(spec.output)
     return spec
@@ -85,22 +89,25 @@ def _oldest(same: Sequence[Download], spec: DownloadSpec) -> Download | None:
 async def _taken_up(means: Means, known: Download | None, spec: DownloadSpec) -> Outcome | None:
     if known is None:
         return None
-    if known.phase is Phase.COMPLETED and not spec.overwrite and _stands(means, known, spec):
+    if known.phase is Phase.COMPLETED and not spec.overwrite and stands(means, known, spec):
         return Outcome(known, already=True)
     try:
-        return Outcome(await _requeue(means, known, spec))
+        return Outcome(await requeue(means, known, spec))
     except (Conflict, IllegalTransition) as error:
         return await _outrun(means, known, error)
 
 
-def _stands(means: Means, download: Download, spec: DownloadSpec) -> bool:
+def stands(means: Means, download: Download, spec: DownloadSpec) -> bool:
     """Whether the finished file is still there, and is what is asked for now."""
     found = means.store.describe(download.path) if download.path else None
     asked = spec.checksum in {None, download.spec.checksum}
     return found is not None and found[2] == download.size and asked
 
 
-async def _requeue(means: Means, download: Download, spec: DownloadSpec) -> Download:
+async def requeue(means: Means, download: Download, spec: DownloadSpec) -> Download:
+    """A download that is known, pending again and as `spec` words it. Raises `Conflict` while another process carries it."""
+    if download.spec.recursive != spec.recursive:
+        await means.repository.forget_checkpoint(download.id)
     if download.phase in CLAIMED_PHASES:
         owner = download.owner
         if owner is not None and means.is_alive(owner):

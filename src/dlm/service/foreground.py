@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from dlm.model.download import DownloadSpec
+from dlm.model.download import Download, DownloadSpec
 from dlm.model.error import DlmError
-from dlm.model.phase import Cause, Intent, Phase
-from dlm.ports import Outcome
+from dlm.model.event import PhaseChanged
+from dlm.model.phase import Cause, Order, Phase
+from dlm.ports import Outcome, Step
 from dlm.service.carrier import Carrier
 from dlm.service.enlisting import check, enlist
 from dlm.service.keeper import Keeper
@@ -30,10 +31,12 @@ async def fetch(means: Means, keepers: set[Keeper], specs: Sequence[DownloadSpec
         await keeper.tell([outcome.download for outcome in outcomes])
         keeping = asyncio.ensure_future(keeper.keep())
         wanted = {each.download.id: each.download for each in outcomes if not each.already and each.download.fault is None}
-        places = Places(means, carrier, list(wanted.values()), jobs)
+        left = [each for parent in list(wanted.values()) for each in await _gone_on_with(means, parent)]
+        places = Places(means, carrier, [*wanted.values(), *left], jobs)
         ended = await places.carry_all()
         return [
-            Outcome(ended[each.download.id], already=each.already) if each.download.id in ended else each for each in outcomes
+            Outcome(ended[each.download.id], already=each.already) if each.download.id in ended else each
+            for each in (*outcomes, *map(Outcome, left), *places.found)
         ]
     finally:
         if keeping is not None:
@@ -45,10 +48,23 @@ async def fetch(means: Means, keepers: set[Keeper], specs: Sequence[DownloadSpec
         await _let_go(means)
 
 
+async def _gone_on_with(means: Means, parent: Download) -> list[Download]:
+    if parent.spec.recursive is None:
+        return []
+    from dlm.service.expanding import gone_on_with
+
+    return await gone_on_with(means, parent)
+
+
 async def _let_go(means: Means) -> None:
-    """What was claimed and never had its turn is left as what Ctrl-C stopped."""
-    for each in await means.queue.held(means.owner):
-        if each.phase is Phase.SCHEDULED:
-            with suppress(DlmError):
-                await means.repository.intend(each.id, Intent.PAUSE)
-                await means.advance(each, Cause.HALTED)
+    """What was claimed and never had its turn is left as what Ctrl-C stopped: all of it at once, as a folder holds many."""
+    ids = [each.id for each in await means.queue.held(means.owner) if each.phase is Phase.SCHEDULED]
+    if not ids:
+        return
+    with suppress(DlmError):
+        now = means.clock.wall()
+        await means.queue.order(ids, Order.PAUSE, now)
+        answers = await means.repository.record([Step(id=id, owner=means.owner, cause=Cause.HALTED) for id in ids], now)
+        for answer in answers:
+            if not isinstance(answer, DlmError):
+                means.publish(*(PhaseChanged(*move) for move in answer))

@@ -8,20 +8,42 @@ from dataclasses import replace
 from dlm.model.download import Download, DownloadId
 from dlm.model.error import DlmError
 from dlm.model.event import ConnectionClosed, PhaseChanged, ProgressMade
-from dlm.model.message import Checkpointed, Commitment, Completing, Gathered, News, Observed, Progressed, Published, Resolved
+from dlm.model.message import (
+    Checkpointed,
+    Commitment,
+    Completing,
+    Expanded,
+    Gathered,
+    Listed,
+    News,
+    Observed,
+    Progressed,
+    Published,
+    Resolved,
+)
 from dlm.model.phase import Cause, Phase
 from dlm.policy.host import busy_until
-from dlm.ports import HostPolicy, Step
+from dlm.ports import HostPolicy, Outcome, Step
 from dlm.service.means import Means
 
 
 class Ledger:
     """`ports.Reporter` over the database, in the name of this process. Publishes only what has been committed."""
 
-    def __init__(self, means: Means, gathered: Callable[[DownloadId], None] = lambda _id: None) -> None:
-        """`gathered` is told of small files of which nothing is fetched any more."""
+    def __init__(
+        self,
+        means: Means,
+        gathered: Callable[[DownloadId], None] = lambda _id: None,
+        expanded: Callable[[DownloadId, Sequence[Outcome]], None] = lambda _id, _outcomes: None,
+        *,
+        claims: bool = False,
+    ) -> None:
+        """`gathered` is told of small files of which nothing is fetched any more, `expanded` of what expansions have found;
+        with `claims`, that is claimed for this process."""
         self._means = means
         self._gathered = gathered
+        self._expanded = expanded
+        self._claims = claims
         self.began: dict[DownloadId, float] = {}
         """When those began (seconds since the epoch) that are recorded as begun no sooner than as complete."""
         self.ended: dict[DownloadId, Download] = {}
@@ -39,6 +61,14 @@ class Ledger:
                     raise error
             case Observed():
                 await self._learn(message)
+            case Expanded():
+                from dlm.service.expanding import expand
+
+                self._expanded(message.id, await expand(means, message, claims=self._claims))
+            case Listed():
+                from dlm.service.expanding import listed
+
+                self._note(await listed(means, message))
 
     async def commit_all(self, messages: Sequence[Completing | Published]) -> list[DlmError | None]:
         """See `ports.Reporter`."""

@@ -82,6 +82,12 @@ class Means:
         for move in await self.queue.abandon(owner, self.clock.wall(), detail):
             self.publish_move(move)
 
+    async def release_dead(self) -> None:
+        """Take back what processes held that are gone, so that an order reaches it."""
+        for owner in await self.queue.owners():
+            if owner != self.owner and not self.is_alive(owner):
+                await self.take_back(owner, "that carried it is gone")
+
     async def advance(
         self,
         download: Download,

@@ -1,6 +1,7 @@
 """Places: who of a foreground run is carried when.
 
 a few have places, for as long as they take            in the order in which they were asked for
+folders are listed beside them                         what they hold joins the others
 small files are fetched beside them, many at once      as the Crowd allows; what is not small waits for a place
 a host that asks for peace has it                      others go on meanwhile
 """
@@ -17,6 +18,7 @@ from dlm.model.error import DlmError, ServerBusy
 from dlm.model.phase import Phase
 from dlm.policy.crowd import MOST, SMALL, Crowd
 from dlm.policy.host import remembered_ceiling
+from dlm.ports import Outcome
 from dlm.service.carrier import Carrier
 from dlm.service.means import PLACES, Means
 
@@ -31,14 +33,17 @@ class Places:
         self._means = means
         self._carrier = carrier
         self._places = jobs or PLACES
-        self._crowds = jobs is None and len(downloads) > self._places
+        self._folders = deque(each for each in downloads if each.spec.recursive is not None)
+        self._crowds = jobs is None and (bool(self._folders) or len(downloads) > self._places)
         self._crowd = Crowd()
-        self._waiting = deque(downloads)
+        self._waiting = deque(each for each in downloads if each.spec.recursive is None)
         self._heavy: deque[Download] = deque()
         """What is known to need a place, before all others."""
         self._pieced: set[DownloadId] = set()
         """What is judged piece by piece, which takes a place."""
         self._taken = 0
+        self._listing = 0
+        """How many folders are being listed."""
         self._under_way: Counter[str] = Counter()
         """By host, what has a place or is being fetched beside them."""
         self._fetching: dict[DownloadId, str] = {}
@@ -49,6 +54,7 @@ class Places:
         self._carrying: set[asyncio.Task[Download]] = set()
         self._ended: dict[DownloadId, Download] = {}
         self._left = len(downloads)
+        self._found: list[Outcome] = []
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def carry_all(self) -> dict[DownloadId, Download]:
@@ -63,10 +69,23 @@ class Places:
             self._over.cancel()
         return self._ended
 
+    @property
+    def found(self) -> Sequence[Outcome]:
+        """What folders were found to hold, as it came: claimed to be carried, or complete before."""
+        return self._found
+
+    def take(self, found: Sequence[Outcome]) -> None:
+        """Carry these as well."""
+        self._found += found
+        claimed = [each.download for each in found if not each.already]
+        self._left += len(claimed)
+        self._waiting += claimed
+        self._fill()
+
     async def _ceilings(self) -> dict[str, int]:
         """What hosts are known to bear."""
         now = self._means.clock.wall()
-        known = await self._means.queue.host_policies(sorted({each.host for each in self._waiting}))
+        known = await self._means.queue.host_policies(sorted({each.host for each in (*self._folders, *self._waiting)}))
         found = {host: remembered_ceiling(policy.connections, policy.learned, now) for host, policy in known.items()}
         return {host: ceiling for host, ceiling in found.items() if ceiling is not None}
 
@@ -76,6 +95,8 @@ class Places:
         """Begin as many as there is room for."""
         if self._left == 0 and not self._over.done():
             self._over.set_result(None)
+        while not self._over.done() and self._folders and self._listing < self._places:
+            self._list(self._folders.popleft())
         while not self._over.done() and (self._heavy or self._waiting):
             line = self._heavy if self._heavy and self._taken < self._places else self._waiting
             if not line:
@@ -93,6 +114,12 @@ class Places:
 
     def _is_room(self, host: str) -> bool:
         return len(self._gathered) < MOST and self._crowd.room(host, self._under_way[host], self._under_way.total())
+
+    def _list(self, download: Download) -> None:
+        self._listing += 1
+        carrying = asyncio.ensure_future(self._carry(download))
+        self._carrying.add(carrying)
+        carrying.add_done_callback(partial(self._was_listed, download))
 
     def _begin(self, download: Download, *, light: bool) -> None:
         light = light and download.id not in self._carrier.withdrawn
@@ -113,7 +140,7 @@ class Places:
         now = await self._means.repository.get(download.id)
         if now.phase is not Phase.SCHEDULED or now.owner != self._means.owner:
             return now  # paused or cancelled from elsewhere, while it waited for its turn
-        return await asyncio.shield(self._carrier.start(now))
+        return await asyncio.shield(self._carrier.start(now, expanded=self.take))
 
     def _was_gathered(self, id: DownloadId) -> None:
         host = self._fetching.pop(id, None)
@@ -140,6 +167,15 @@ class Places:
             self._break_off(error)
         else:
             self._settle(download, carrying.result(), counted=counted)
+        self._fill()
+
+    def _was_listed(self, download: Download, carrying: asyncio.Task[Download]) -> None:
+        self._carrying.discard(carrying)
+        self._listing -= 1
+        if carrying.cancelled() or carrying.exception() is not None:
+            self._break_off(None if carrying.cancelled() else carrying.exception())
+        else:
+            self._settle(download, carrying.result(), counted=True)
         self._fill()
 
     def _break_off(self, error: BaseException | None) -> None:

@@ -118,7 +118,7 @@ class Scheduler:
         for download, transition in claimed:
             means.publish_move((download, transition))
             self._starts += download.lane is not Lane.NOW
-            self._carrier.start(download, self.wake)
+            self._carrier.start(download, self.wake, expanded=lambda _outcomes: self.wake())
         self._keeper.wake()
         # What another process was quicker with is no candidate any more: look for others.
         return now if len(claimed) < len(decision.start) else decision.next_wake

@@ -10,7 +10,7 @@ from dataclasses import replace
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
 from dlm.model.error import Conflict, IllegalTransition
 from dlm.model.event import Transition
-from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Intent, Phase, advance
+from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, TRANSITIONS, Cause, Intent, Phase, advance
 from dlm.model.rank import Lane
 from dlm.model.resource import Verified
 from dlm.model.span import merge
@@ -154,7 +154,7 @@ def stepped(download: Download, step: Step, now: float) -> tuple[list[Move], Che
     moves: list[Move] = []
     checkpoint = None
     demand_owner(download, step.owner)
-    if download.phase is Phase.SCHEDULED:
+    if download.phase is Phase.SCHEDULED and (download.phase, step.cause) not in TRANSITIONS:
         moves.append(advanced(download, Cause.STARTED, now if step.began is None else step.began))
         download = moves[0][0]
     if step.checkpoint is not None:

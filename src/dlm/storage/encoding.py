@@ -16,6 +16,7 @@ from math import inf
 from typing import Any
 
 from dlm.model.download import DownloadSpec, Fault, Place
+from dlm.model.recursion import Recursion
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator, Verification, Verified
 from dlm.model.span import Span
 
@@ -63,6 +64,7 @@ def encode_spec(spec: DownloadSpec) -> str:
         "headers": spec.headers,
         "checksum": None if spec.checksum is None else _digest_to_wire(spec.checksum),
         "range": spec.range,
+        "recursive": None if spec.recursive is None else _recursion_to_wire(spec.recursive),
     }
     return _dump(wire)
 
@@ -77,6 +79,7 @@ def decode_spec(text: str) -> DownloadSpec:
         headers=tuple((name, value) for name, value in wire.get("headers", ())),
         checksum=None if wire.get("checksum") is None else _digest_from_wire(wire["checksum"]),
         range=None if wire.get("range") is None else Span(*wire["range"]),
+        recursive=None if wire.get("recursive") is None else _recursion_from_wire(wire["recursive"]),
         **_known(wire, _PLAIN_SPEC_FIELDS),
     )
 
@@ -228,6 +231,20 @@ def _part_to_wire(part: Part) -> Wire:
 def _part_from_wire(wire: Wire) -> Part:
     digests = tuple(_digest_from_wire(digest) for digest in wire.get("digests", ()))
     return Part(digests=digests, **_known(wire, ("name", "size", "modified")))
+
+
+def _recursion_to_wire(recursion: Recursion) -> Wire:
+    return {
+        "depth": recursion.depth,
+        "include": recursion.include,
+        "exclude": recursion.exclude,
+        "newer": recursion.newer,
+    }
+
+
+def _recursion_from_wire(wire: Wire) -> Recursion:
+    include, exclude = tuple(wire.get("include", ())), tuple(wire.get("exclude", ()))
+    return Recursion(include=include, exclude=exclude, **_known(wire, ("depth", "newer")))
 
 
 def _digest_to_wire(digest: Digest) -> Wire:

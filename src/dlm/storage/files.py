@@ -122,6 +122,10 @@ class DiskStore:
         except OSError as error:
             raise storage_error(error, path) from error
 
+    def stays_within(self, directory: str, root: str) -> bool:
+        real, within = os.path.realpath(directory), os.path.realpath(root)
+        return os.path.commonpath((real, within)) == within
+
     def describe(self, path: str) -> tuple[int, int, int] | None:
         try:
             status = os.lstat(path)

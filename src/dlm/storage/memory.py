@@ -9,8 +9,10 @@ from dataclasses import replace
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
 from dlm.model.error import Conflict, DlmError, DownloadNotFound, IllegalTransition
 from dlm.model.event import Transition
+from dlm.model.message import Expanded
 from dlm.model.phase import Cause, Intent
 from dlm.model.queue import Change
+from dlm.model.recursion import Frontier
 from dlm.model.resource import Pieces, Verified
 from dlm.ports import DownloadQuery, Step
 from dlm.storage import changes
@@ -82,6 +84,26 @@ class MemoryRepository:
         moves = {download.id: (download, transition) for download, transition in await self.claim(added, owner, now, lease)}
         answers = zip(downloads, there, strict=True)
         return [moves[each.id] if each is mine else (self._records.get(each.id), None) for mine, each in answers]
+
+    async def expand(
+        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+    ) -> list[tuple[Download, Transition | None]]:
+        changes.demand_owner(self._records.get(found.id), owner)
+        if found.read is not None:
+            left = self._records.folders.setdefault(found.id, {})
+            if not found.read.path:
+                left.clear()
+            left.pop(found.read.path, None)
+            for each in found.folders:
+                left.setdefault(each.path, each)
+            self._records.tallies[found.id] = found.tally
+        if lease is not None:
+            return await self.add_claimed(children, owner, now, lease)
+        return [(each, None) for each in await self.add(children, unless_known=True)]
+
+    async def frontier_of(self, id: DownloadId) -> Frontier | None:
+        left = tuple(self._records.folders.get(id, {}).values())
+        return Frontier(left, self._records.tallies[id]) if left else None
 
     async def get(self, id: DownloadId) -> Download:
         return self._records.get(id)
@@ -177,6 +199,7 @@ class MemoryRepository:
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
         self._records.checkpoints.pop(id, None)
+        self._records.folders.pop(id, None)
 
     async def pieces_of(self, id: DownloadId) -> Pieces | None:
         return self._records.pieces.get(id)

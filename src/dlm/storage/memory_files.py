@@ -116,6 +116,9 @@ class MemoryStore:
         digest.update(file.content)
         return digest.digest()
 
+    def stays_within(self, directory: str, root: str) -> bool:
+        return os.path.commonpath((directory, root)) == root
+
     def describe(self, path: str) -> tuple[int, int, int] | None:
         file = self.at(path)
         return None if file is None else (DEVICE, file.inode, len(file.content))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dlm.model.download import Checkpoint, Download, DownloadId
 from dlm.model.event import Transition
+from dlm.model.recursion import Folder, Tally
 from dlm.model.resource import Pieces
 from dlm.ports import HostPolicy
 from dlm.storage import references
@@ -23,6 +24,8 @@ class Records:
     seqs: dict[DownloadId, int] = field(default_factory=dict)
     checkpoints: dict[DownloadId, dict[int, Checkpoint]] = field(default_factory=dict)
     pieces: dict[DownloadId, Pieces] = field(default_factory=dict)
+    folders: dict[DownloadId, dict[str, Folder]] = field(default_factory=dict)
+    tallies: dict[DownloadId, Tally] = field(default_factory=dict)
     events: list[Transition] = field(default_factory=list)
     policies: dict[str, HostPolicy] = field(default_factory=dict)
     rates: dict[str, int] = field(default_factory=dict)
@@ -47,6 +50,8 @@ class Records:
         del self.downloads[id], self.seqs[id]
         self.checkpoints.pop(id, None)
         self.pieces.pop(id, None)
+        self.folders.pop(id, None)
+        self.tallies.pop(id, None)
         self.events = [event for event in self.events if event.id != id]
 
     def identify(self, reference: str) -> DownloadId:

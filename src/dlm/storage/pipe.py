@@ -62,6 +62,9 @@ class PipeStore:
     def digest(self, path: str, algorithm: str) -> bytes:
         raise StorageError(_UNREADABLE, path=_PATH)
 
+    def stays_within(self, directory: str, root: str) -> bool:
+        return True
+
     def describe(self, path: str) -> tuple[int, int, int] | None:
         return None
 

@@ -122,6 +122,31 @@ SELECT * FROM pieces WHERE download = :id;
 -- Those of these ids (a JSON array) that have any.
 SELECT download FROM pieces WHERE download IN (SELECT value FROM json_each(:ids));
 
+-- :save_tally
+-- What an expansion has found so far.
+INSERT OR REPLACE INTO expansions (download, files, size, folders, omitted)
+VALUES (:id, :files, :size, :folders, :omitted);
+
+-- :tally_of_download
+-- What an expansion has found so far.
+SELECT * FROM expansions WHERE download = :id;
+
+-- :insert_folder
+-- A folder that an expansion has still to read.
+INSERT OR IGNORE INTO frontiers (download, uri, path, depth) VALUES (:id, :uri, :path, :depth);
+
+-- :delete_folder
+-- A folder that an expansion has read.
+DELETE FROM frontiers WHERE download = :id AND path = :path;
+
+-- :delete_folders
+-- All that an expansion had still to read.
+DELETE FROM frontiers WHERE download = :id;
+
+-- :folders_of_download
+-- What an expansion has still to read, in the order in which it was found.
+SELECT * FROM frontiers WHERE download = :id ORDER BY seq;
+
 -- :delete_checkpoints
 -- Forget how far a download had come.
 DELETE FROM checkpoints WHERE download = :id;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,11 +11,13 @@ from itertools import islice
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
 from dlm.model.error import DlmError
 from dlm.model.event import Transition
+from dlm.model.message import Expanded
 from dlm.model.phase import Cause, Intent
 from dlm.model.queue import Change
+from dlm.model.recursion import Frontier
 from dlm.model.resource import Pieces, Verified
 from dlm.ports import DownloadQuery, Step
-from dlm.storage import access, changes, recording, references, rows
+from dlm.storage import access, adding, changes, frontiers, recording, references, rows
 from dlm.storage.changes import Move
 from dlm.storage.database import Statements
 from dlm.storage.encoding import encode_text
@@ -24,8 +25,6 @@ from dlm.storage.orders import amended
 from dlm.storage.queue import SqliteQueue
 from dlm.storage.state_thread import StateThread
 from dlm.storage.wording import is_worded, pattern_of
-
-_MANY = 200
 
 
 class SqliteState:
@@ -70,13 +69,10 @@ class SqliteRepository:
         unless_known: bool = False,
         pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[Download]:
-        columns = await _columns(downloads)
-
-        def work(statements: Statements) -> list[Download]:
-            both = zip(downloads, columns, strict=True)
-            return [_add(statements, download, row, pieces, unless_known=unless_known) for download, row in both]
-
-        return await self._thread.write(work)
+        columns = await adding.columns_of(downloads)
+        return await self._thread.write(
+            lambda statements: adding.add(statements, downloads, columns, pieces, unless_known=unless_known)
+        )
 
     async def add_claimed(
         self,
@@ -87,17 +83,27 @@ class SqliteRepository:
         *,
         pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
-        moves = [changes.claimed(download, owner, now, lease)[-1] for download in downloads]
-        columns = await _columns([held for held, _ in moves])
+        claims = adding.claims_of(downloads, owner, now, lease)
+        columns = await adding.columns_of([held for held, _ in claims])
+        return await self._thread.write(lambda statements: adding.add_claimed(statements, claims, columns, pieces))
+
+    async def expand(
+        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+    ) -> list[tuple[Download, Transition | None]]:
+        claims = None if lease is None else adding.claims_of(children, owner, now, lease)
+        columns = await adding.columns_of(children if claims is None else [held for held, _ in claims])
 
         def work(statements: Statements) -> list[tuple[Download, Transition | None]]:
-            answers: list[tuple[Download, Transition | None]] = []
-            for (held, transition), row in zip(moves, columns, strict=True):
-                there = _add(statements, held, row, pieces, unless_known=True)
-                answers.append((there, access.append(statements, transition) if there is held else None))
-            return answers
+            changes.demand_owner(access.get(statements, found.id), owner)
+            frontiers.advance(statements, found)
+            if claims is not None:
+                return adding.add_claimed(statements, claims, columns, None)
+            return [(there, None) for there in adding.add(statements, children, columns, None, unless_known=True)]
 
         return await self._thread.write(work)
+
+    async def frontier_of(self, id: DownloadId) -> Frontier | None:
+        return await self._thread.read(lambda statements: frontiers.frontier_of(statements, id))
 
     async def get(self, id: DownloadId) -> Download:
         return await self._thread.read(lambda statements: access.get(statements, id))
@@ -198,7 +204,11 @@ class SqliteRepository:
         return None if row is None else rows.checkpoint_of(row)
 
     async def forget_checkpoint(self, id: DownloadId) -> None:
-        await self._thread.write(lambda statements: statements.run("delete_checkpoints", id=id))
+        def work(statements: Statements) -> None:
+            statements.run("delete_checkpoints", id=id)
+            statements.run("delete_folders", id=id)
+
+        await self._thread.write(work)
 
     async def pieces_of(self, id: DownloadId) -> Pieces | None:
         row = await self._thread.read(lambda statements: statements.one("pieces_of_download", id=id))
@@ -227,38 +237,6 @@ class SqliteRepository:
 
     async def close(self) -> None:
         await self._thread.close()
-
-
-async def _columns(downloads: Sequence[Download]) -> list[rows.Row]:
-    """Their rows, made before the lock is taken, for which others wait 5 s at most."""
-
-    def prepare() -> list[rows.Row]:
-        return [rows.download_columns(download) for download in downloads]
-
-    # Aside where it would hold up the event loop.
-    return prepare() if len(downloads) < _MANY else await asyncio.to_thread(prepare)
-
-
-def _add(
-    statements: Statements,
-    download: Download,
-    row: rows.Row,
-    pieces: Mapping[DownloadId, Pieces] | None,
-    *,
-    unless_known: bool,
-) -> Download:
-    if unless_known:
-        known = statements.all("same_downloads", uri=row["uri"], directory=row["directory"], output=row["output"])
-        # The oldest: another process that asks for the same at this moment finds that one as well.
-        for each in map(rows.download_of, reversed(known)):
-            if changes.repeats(download, each):
-                return each
-    if statements.one("seq_of_download", id=download.id) is not None:
-        raise changes.duplicate(download.id)
-    statements.run("insert_download", **row)
-    if pieces and download.id in pieces:
-        statements.run("insert_pieces", **rows.pieces_columns(download, pieces[download.id]))
-    return download
 
 
 def _same(statements: Statements, spec: DownloadSpec) -> list[Download]:

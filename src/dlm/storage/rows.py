@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dlm.model.download import Checkpoint, Download
+from dlm.model.download import Checkpoint, Download, DownloadId
 from dlm.model.error import StateUnusable
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent, Phase
 from dlm.model.queue import Candidate
 from dlm.model.rank import Lane, Priority
+from dlm.model.recursion import Folder, Tally
 from dlm.model.resource import ALGORITHMS, Pieces
 from dlm.ports import HostPolicy
 from dlm.storage.encoding import (
@@ -127,6 +128,22 @@ def pieces_columns(download: Download, pieces: Pieces) -> Row:
     }
 
 
+def folder_columns(id: DownloadId, folder: Folder) -> Row:
+    """A folder that an expansion has still to read."""
+    return {"id": id, "uri": encode_text(folder.uri), "path": encode_text(folder.path), "depth": folder.depth}
+
+
+def tally_columns(id: DownloadId, tally: Tally) -> Row:
+    """What an expansion has found so far."""
+    return {
+        "id": id,
+        "files": tally.files,
+        "size": tally.size,
+        "folders": tally.folders,
+        "omitted": tally.omitted,
+    }
+
+
 def transition_columns(transition: Transition) -> Row:
     """An event, without its number."""
     return {
@@ -191,6 +208,16 @@ def pieces_of(row: sqlite3.Row) -> Pieces:
             raise ValueError(f"{len(joined)} bytes are no number of digests")
         digests = tuple(joined[start : start + size] for start in range(0, len(joined), size))
         return Pieces(row["algorithm"], row["length"], digests)
+
+
+def folder_of(row: sqlite3.Row) -> Folder:
+    """The folder in a row."""
+    return Folder(decode_text(row["uri"]) or "", decode_text(row["path"]) or "", row["depth"])
+
+
+def tally_of(row: sqlite3.Row) -> Tally:
+    """What was found, in a row."""
+    return Tally(row["files"], row["size"], row["folders"], row["omitted"])
 
 
 def transition_of(row: sqlite3.Row) -> Transition:

@@ -28,7 +28,7 @@ from dlm.storage.rename import rename_without_replacing
 
 APPLICATION_ID = 0x646C6D01
 """How the file is known as dlm's (at byte 68 of the file): "dlm" and a 1."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The number of scripts in `schema/`; stored in the file as `user_version`."""
 CACHE_KIBIBYTES = 16 * 1024
 """Pages kept in memory at most: what a database of 100,000 downloads needs to be changed all over."""

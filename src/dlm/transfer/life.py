@@ -55,6 +55,11 @@ class InlineWorker:
     async def carry(self, start: Start, reporter: Reporter) -> None:
         """See `ports.Worker`."""
         limiter, download = self._tools.limiter, start.download
+        if download.spec.recursive is not None:
+            from dlm.transfer.expanding import Expanding
+
+            await Expanding(self._tools, start, reporter).live()
+            return
         with limiter.tap(download.id, download.host, download.spec.limit_rate) as tap:
             await Life(self._tools, start, reporter, tap, self._small).live()
 

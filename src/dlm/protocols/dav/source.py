@@ -167,7 +167,7 @@ class DavSource:
 
 
 def _not_a_file(uri: str) -> InvalidRequest:
-    return InvalidRequest(f"{without_credentials(uri)} is a folder, not a file")
+    return InvalidRequest(f"{without_credentials(uri)} is a folder: write -r to fetch what is in it")
 
 
 def _has_secrets(uri: str, spec: DownloadSpec) -> bool:

@@ -70,7 +70,7 @@ class FtpSource:
         """See `ports.Source`. The server is also asked whether it takes a place to begin at."""
         wanted = _wanted(uri, spec)
         if wanted.target.is_folder:
-            raise Refused(f"{wanted.shown} is a folder, and only files can be fetched", uri=wanted.shown)
+            raise Refused(f"{wanted.shown} is a folder: write -r to fetch what is in it", uri=wanted.shown)
         try:
             async with _within(wanted):
                 return await self._opened(uri, wanted)

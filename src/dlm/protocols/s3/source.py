@@ -67,7 +67,7 @@ class S3Source:
         """See `ports.Source`. The first reply tells all: size, version, checksums."""
         address = parse(uri)
         if address.is_folder:
-            raise InvalidRequest(f"{without_credentials(uri)} is a folder, not a file")
+            raise InvalidRequest(f"{without_credentials(uri)} is a folder: write -r to fetch what is in it")
 
         async def opened(request: Request) -> S3Opening:
             inner = await self._http.open(request.url, request.spec)

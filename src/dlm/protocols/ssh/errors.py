@@ -36,7 +36,7 @@ TABLE: tuple[tuple[type[Exception], type[DlmError], str], ...] = (
     (asyncssh.SFTPNoSuchPath, NotFound, "is not there"),
     (asyncssh.SFTPPermissionDenied, Denied, "may not be read by this user"),
     (asyncssh.SFTPNotADirectory, Refused, "is not a folder"),
-    (asyncssh.SFTPFileIsADirectory, Refused, "is a folder, not a file"),
+    (asyncssh.SFTPFileIsADirectory, Refused, "is a folder: write -r to fetch what is in it"),
     (asyncssh.SFTPConnectionLost, Unreachable, "lost the connection: {reason}"),
     (asyncssh.SFTPNoConnection, Unreachable, "lost the connection: {reason}"),
     (asyncssh.SFTPBadMessage, ProtocolViolation, "does not speak SFTP properly: {reason}"),

@@ -84,7 +84,7 @@ class Link:
             with told(shown):
                 kind = (await looking).type
                 if kind == asyncssh.FILEXFER_TYPE_DIRECTORY:
-                    raise Refused(f"{shown} is a folder, not a file", uri=shown)
+                    raise Refused(f"{shown} is a folder: write -r to fetch what is in it", uri=shown)
                 if kind not in _REGULAR:
                     self.retired = True
                     raise Refused(f"{shown} is neither a file nor a folder", uri=shown)
