@@ -10,35 +10,34 @@ what failed decides: the same again, anew, the next mirror, or the end          
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
 from dlm.model.message import Completing, Published, Start
 from dlm.model.queue import Rates
-from dlm.model.resource import Mirror, Verified, strongest
+from dlm.model.resource import Mirror, Verified
 from dlm.model.span import Span
 from dlm.policy.continuity import may_continue
+from dlm.policy.pieces import demand_fitting
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Opening, Reporter
 from dlm.transfer.alongside import alongside, uninterrupted
 from dlm.transfer.checkpoints import Checkpointer
-from dlm.transfer.ending import judge, publish
+from dlm.transfer.ending import publish
 from dlm.transfer.gate import Gate
-from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
 from dlm.transfer.limits import Tap
 from dlm.transfer.patience import Patience
+from dlm.transfer.proof import Proof
 from dlm.transfer.reserving import Reserving, target
 from dlm.transfer.segmented import SegmentedDriver, TransferContext
 from dlm.transfer.small import SmallFiles
 from dlm.transfer.work import Tools, Work
 
-HASHING_PAUSE = 0.1
 SYNCS = 32
 """Files that are synced at once, at most."""
 
@@ -179,7 +178,7 @@ class Life:
         opening: Opening | None
         opening = await (source.open(uri, self._spec) if light else self._patience.open(source, uri, self._spec))
         assert opening is not None
-        if not self._tap.bound and self._small.takes(opening.resource, self._spec):
+        if not self._tap.bound and self._start.pieces is None and self._small.takes(opening.resource, self._spec):
             opening = await self._small.publish(opening, self._download, self._store, self._reporter)
         if opening is not None and light:
             await opening.close()
@@ -190,6 +189,8 @@ class Life:
         uri = self._uris[0]
         try:
             resource = replace(opening.resource, ranged=False) if self._single else opening.resource
+            if self._start.pieces is not None and resource.part.size is not None:
+                demand_fitting(self._start.pieces, resource.part.size, without_credentials(uri))
             sink, self._checkpoint = await self._reserving.reserve(resource, uri)
         except BaseException:
             await opening.close()
@@ -200,30 +201,19 @@ class Life:
     # [3] ---------------------------------------------------------------------------------------------------------------
 
     async def _transfer(self, work: Work) -> Verified:
-        wanted = self._spec.checksum or strongest(work.resource.part.digests)
-        digest = RunningDigest(wanted) if wanted is not None else None
         self._tap.aim(host_of(work.mirror.uri))
         gate = Gate(self._tools.clock, self._tap)
         checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._small.disk)
-        companions: list[Coroutine[Any, Any, None]] = [checkpointer.keep()]
-        sink, hasher = work.sink, None
-        if digest is not None and self._spec.streams_out:
-            sink = HashingSink(work.sink, digest)
-        elif digest is not None:
-            hasher = PrefixHasher(work.sink, digest, work.segments.prefix)
-            companions.append(hasher.follow(HASHING_PAUSE))
         driver = SegmentedDriver(work.source, work.mirror, work.opening)
-        context = self._context(gate, digest_known=digest is not None)
+        proof = Proof(work, self._spec, self._start.pieces, lambda _: (without_credentials(work.mirror.uri),))
+        companions = [checkpointer.keep(), *proof.companions()]
+        context = self._context(gate, proof)
         try:
-            await alongside(driver.run(work.resource, work.segments, sink, context), *companions, ending=gate.halt)
+            await alongside(driver.run(work.resource, work.segments, proof.sink, context), *companions, ending=gate.halt)
             await self._learn(work, driver)
-            if hasher is not None:
-                await hasher.catch_up()
-            name, done = work.sink.place.name, work.segments.done()
-            return judge(work.resource, name, done, digest, users=self._spec.checksum is not None, joined=driver.joined)
+            return await proof.verdict(joined=driver.joined)
         except BaseException as error:
-            if hasher is not None:
-                hasher.stop()
+            proof.stop()
             await self._save(checkpointer)
             if isinstance(error, TransferError):
                 with suppress(DlmError):
@@ -232,17 +222,17 @@ class Life:
         finally:
             gate.close()
             await checkpointer.close()
-            if hasher is not None:
-                await hasher.close()
+            await proof.close()
 
-    def _context(self, gate: Gate, *, digest_known: bool) -> TransferContext:
+    def _context(self, gate: Gate, proof: Proof) -> TransferContext:
         return TransferContext(
             spec=self._spec,
             gate=gate,
             clock=self._tools.clock,
             patience=self._patience,
-            digest_known=digest_known,
+            digest_known=proof.known,
             report=self._reporter.post,
+            approve=proof.approve,
             id=self._download.id,
         )
 
