@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "system": frozenset({"ports", "model"}),
     # A pool names the program that it starts; nothing of it is imported.
     "workers": frozenset({"child", "ports", "policy", "model"}),
-    "intake": frozenset({"model"}),
+    # Names in documents are made harmless where they are read.
+    "intake": frozenset({"policy", "model"}),
     "observing": frozenset({"ports", "model"}),
     "cli": frozenset({"intake", "ports", "model"}),
     "app": frozenset(
