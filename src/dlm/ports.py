@@ -619,10 +619,13 @@ class Story:
 class Downloads(Protocol):
     """The verbs. Every face of dlm, the command line first, knows this and nothing below it."""
 
-    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
+    async def fetch(
+        self, specs: Sequence[DownloadSpec], jobs: int | None, *, pieces: Mapping[DownloadSpec, Pieces] | None = None
+    ) -> list[Outcome]:
         """Add or resume these, carry them through here, at most `jobs` at once, and return their ends in order.
 
         Without `jobs` there are places for a few, and small files are fetched beside them, as many as their hosts bear.
+        `pieces` are the digests of pieces of those that are new; what is known keeps its own.
 
         Raises `InvalidRequest` for the first that cannot be carried out as it is written; then nothing has been added.
         Cancelling it stops cleanly: every checkpoint is written, every download left as one that can be resumed.

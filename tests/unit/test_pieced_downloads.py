@@ -39,3 +39,17 @@ def test_pieces_that_cannot_be_meant_are_refused_and_nothing_is_added() -> None:
         assert await house.all() == []
 
     play(story)
+
+
+def test_pieces_are_recorded_with_what_is_fetched() -> None:
+    """Those of new downloads, and only of those that they are stated for."""
+
+    async def story(house: House) -> None:
+        plain, pieced = wish().spec, wish("mem://host/other").spec
+        outcomes = await house.process().fetch([plain, pieced], 1, pieces={pieced: pieces_of(CONTENT)})
+        repository = house.state.repository
+        assert [await repository.pieces_of(each.download.id) for each in outcomes] == [None, pieces_of(CONTENT)]
+        with pytest.raises(InvalidRequest, match="0 bytes"):
+            await house.process().fetch([plain], 1, pieces={plain: Pieces("md5", 0, ())})
+
+    play(story)

@@ -24,8 +24,6 @@ from dlm.model.resource import STRENGTH, Digest, Pieces, strongest
 from dlm.model.text import printable
 from dlm.policy.naming import safe_name
 
-ENDINGS = (".meta4", ".metalink")
-MEDIA_TYPES = ("application/metalink4+xml", "application/metalink+xml")
 MOST_MIRRORS = 100
 """Addresses of one file. More do not make it faster."""
 DEEPEST_NAME = 16
