@@ -34,8 +34,16 @@ from dlm.protocols.curl.jars import CookieJars
 from dlm.protocols.curl.multi import CurlLoop
 from dlm.protocols.curl.options import Ask
 from dlm.protocols.http.address import child, is_folder
-from dlm.protocols.http.fields import content_length
-from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, is_encoded, judge_opening, judge_range, refusal
+from dlm.protocols.http.fields import Fields, content_length
+from dlm.protocols.http.judgement import (
+    REDIRECTS,
+    RangeRequest,
+    is_encoded,
+    judge_opening,
+    judge_range,
+    refusal,
+    with_named_mirrors,
+)
 
 if TYPE_CHECKING:
     from dlm.protocols.http.index import Index
@@ -47,12 +55,14 @@ _COMPRESSED = re.compile(r"[^/?#]*//[^/?#]*/[^?#]*\.(gz|tgz|bz2|xz|zst|br|svgz|l
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Where a chain of redirects ended: the exchange whose head is there, and the address that gave it."""
+    """Where a chain of redirects ended: the exchange whose head is there, and the address that gave it. `passed` are the
+    heads of the redirects, with their addresses."""
 
     exchange: Exchange
     reply: Reply
     uri: str
     home: bool
+    passed: tuple[tuple[str, Fields], ...] = ()
 
 
 class HttpOpening:
@@ -111,6 +121,8 @@ class HttpSource:
             status, fields = arrival.reply.status, arrival.reply.fields
             now, version = self._clock.wall(), arrival.reply.version
             resource = judge_opening(status, fields, mirror, spec.range, decoded=ask.decode, now=now, version=version)
+            if spec.range is None and not self._dialect.objects:
+                resource = with_named_mirrors(resource, (*arrival.passed, (arrival.uri, fields)))
         except BaseException:
             arrival.exchange.close()
             raise
@@ -224,13 +236,14 @@ class HttpSource:
     ) -> Arrival:
         """Ask, and go where redirects lead, until a reply is none. `hops` receives every address that was asked."""
         hops = [ask.uri] if hops is None else hops
+        passed: tuple[tuple[str, Fields], ...] = ()
         while True:
             exchange = Exchange(self._loop_for(ask), ask, spec, self._jars.of(spec), judge)
             try:
                 # The first byte may take longer than the next one.
                 reply = await exchange.head(2 * spec.timeout)
                 if not self._leads_on(reply):
-                    return Arrival(exchange, reply, ask.uri, ask.home)
+                    return Arrival(exchange, reply, ask.uri, ask.home, passed)
                 await exchange.discard()
             except BaseException:
                 exchange.close()
@@ -244,6 +257,7 @@ class HttpSource:
                 revisit=reply.fields.get("set-cookie") is not None,
             )
             hops.append(hop.uri)
+            passed = (*passed, (ask.uri, reply.fields))
             ask = replace(ask, uri=hop.uri, home=ask.home and hop.same_origin)
 
     def _leads_on(self, reply: Reply) -> bool:
