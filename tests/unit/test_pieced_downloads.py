@@ -46,9 +46,9 @@ def test_pieces_are_recorded_with_what_is_fetched() -> None:
 
     async def story(house: House) -> None:
         plain, pieced = wish().spec, wish("mem://host/other").spec
-        outcomes = await house.process().fetch([plain, pieced], 1, pieces={pieced: pieces_of(CONTENT)})
+        outcomes = await house.process().fetch([plain, pieced], 1, pieces={pieced: pieces_of(CONTENT, LENGTH)})
         repository = house.state.repository
-        assert [await repository.pieces_of(each.download.id) for each in outcomes] == [None, pieces_of(CONTENT)]
+        assert [await repository.pieces_of(each.download.id) for each in outcomes] == [None, pieces_of(CONTENT, LENGTH)]
         with pytest.raises(InvalidRequest, match="0 bytes"):
             await house.process().fetch([plain], 1, pieces={plain: Pieces("md5", 0, ())})
 
