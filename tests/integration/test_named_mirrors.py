@@ -19,9 +19,9 @@ class MirrorNetwork(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.send_response(302 if self.path == "/file" else 200)
-        self.send_header("Link", "</near>; rel=duplicate; pri=1, </real>; rel=duplicate; pri=2")
-        self.send_header("Link", "<file:///etc/passwd>; rel=duplicate")
+        self.send_header("Link", "<file:///etc/passwd>; rel=duplicate, </real>; rel=duplicate; pri=2")
         if self.path == "/file":
+            self.send_header("Link", "</near>; rel=duplicate; pri=4")
             self.send_header("Location", "/real")
         else:
             self.send_header("Link", "</far>; rel=duplicate; pri=3")

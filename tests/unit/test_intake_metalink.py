@@ -53,6 +53,7 @@ MIRROR_MANAGER = f"""<?xml version="1.0" encoding="utf-8"?>
   <file name="repomd.xml">
    <mm0:timestamp>1719472000</mm0:timestamp>
    <size>2500</size>
+   <mm0:size>7</mm0:size>
    <verification>
     <hash type="md5">{MD5}</hash>
     <hash type="sha1">{SHA1}</hash>
@@ -355,7 +356,10 @@ def test_as_a_list_its_files_are_entries() -> None:
     )
     (entry,) = read_metalink([f"<?xml version='1.0' encoding='iso-8859-1'?>{document}"], "x")
     assert entry == Entry(
-        1, ("https://h/a",), ((1, "out", "ä"), (1, "checksum", f"sha-1={SHA1}")), Pieces("sha-1", 9, (bytes.fromhex(SHA1),))
+        1,
+        ("https://h/a",),
+        ((1, "out", "ä"), (1, "checksum", f"sha-1={SHA1}")),
+        Pieces("sha-1", 9, (bytes.fromhex(SHA1),)),
     )
 
 

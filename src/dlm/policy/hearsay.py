@@ -49,7 +49,7 @@ def _host(uri: str) -> str:
 @lru_cache(maxsize=256)
 def _is_local(host: str) -> bool:
     """Whether the host, as it is written, is this machine or one that only its own network has."""
-    from ipaddress import IPv6Address, ip_address
+    from ipaddress import ip_address
 
     if host == "localhost" or host.endswith(_LOCAL_ENDINGS):
         return True
@@ -57,8 +57,6 @@ def _is_local(host: str) -> bool:
         address = ip_address(_number(host))
     except ValueError:
         return "." not in host
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     return not address.is_global
 
 
