@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dlm.model.resource import Digest, Mirror, Part, Resource
 from dlm.policy.hearsay import may_name, proves
 from dlm.protocols.http.fields import Fields
-from dlm.protocols.http.judgement import MOST_NAMED, with_named_mirrors
 from dlm.protocols.http.links import MOST_LINKS, Link, description, links, mirrors
+from dlm.protocols.http.mirrors import MOST_NAMED, with_named_mirrors
 
 BASE = "https://origin.example/dir/file.iso"
 

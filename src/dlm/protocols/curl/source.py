@@ -33,17 +33,10 @@ from dlm.protocols.curl.head import Reply
 from dlm.protocols.curl.jars import CookieJars
 from dlm.protocols.curl.multi import CurlLoop
 from dlm.protocols.curl.options import Ask
-from dlm.protocols.http.address import child, is_folder
+from dlm.protocols.http.address import child, is_folder, site
 from dlm.protocols.http.fields import Fields, content_length
-from dlm.protocols.http.judgement import (
-    REDIRECTS,
-    RangeRequest,
-    is_encoded,
-    judge_opening,
-    judge_range,
-    refusal,
-    with_named_mirrors,
-)
+from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, is_encoded, judge_opening, judge_range, refusal
+from dlm.protocols.http.mirrors import with_named_mirrors
 
 if TYPE_CHECKING:
     from dlm.protocols.http.index import Index
@@ -99,7 +92,7 @@ class HttpSource:
 
     async def open(self, uri: str, spec: DownloadSpec) -> HttpOpening:
         """See `ports.Source`. Asks with a range from the start, which shows whether the server knows ranges."""
-        self._openings[_origin(_site(uri))] += 1
+        self._openings[_origin(site(uri))] += 1
         asked = "0-" if spec.range is None else f"{spec.range.start}-{spec.range.stop - 1}"
         version = self._version(uri, spec, bulk=False)
         ask = Ask(uri, home=True, range=asked, decode=self._decodes(uri), version=version, literal=self._dialect.objects)
@@ -293,7 +286,7 @@ class HttpSource:
             return pycurl.CURL_HTTP_VERSION_3
         if bulk:
             return pycurl.CURL_HTTP_VERSION_1_1
-        place = _origin(_site(uri))
+        place = _origin(site(uri))
         if place.scheme != "https" or self._openings[place] < MULTIPLEX_FROM:
             return pycurl.CURL_HTTP_VERSION_1_1
         return pycurl.CURL_HTTP_VERSION_2TLS
@@ -301,12 +294,6 @@ class HttpSource:
     def _decodes(self, uri: str) -> bool:
         """Whether a content coding is to be undone. Of a file that is compressed by its own name it is the file's own."""
         return not self._dialect.objects and _COMPRESSED.match(uri) is None
-
-
-def _site(uri: str) -> str:
-    """The address up to its path, for what all files of a site have in common."""
-    end = uri.find("/", len("https://"))
-    return uri if end < 0 else uri[:end]
 
 
 _origin = lru_cache(maxsize=1024)(origin)
