@@ -427,13 +427,20 @@ class Repository(Protocol):
         """
 
     async def expand(
-        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+        self,
+        found: Expanded,
+        children: Sequence[Download],
+        owner: str,
+        now: float,
+        *,
+        lease: float | None = None,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
         """Add what an expansion has found, and note how far it has come, in one transaction.
 
-        The children are added as by `add` with `unless_known`, with a `lease` as by `add_claimed`, and answered as there. A
-        folder that was read is none of its frontier any more, and those in it are. Raises `Conflict` when the expansion
-        is no longer the owner's.
+        The children are added as by `add` with `unless_known` and `pieces`, with a `lease` as by `add_claimed`, and answered
+        as there. A folder that was read is none of its frontier any more, and those in it are. Raises `Conflict` when the
+        expansion is no longer the owner's.
         """
 
     async def frontier_of(self, id: DownloadId) -> Frontier | None:

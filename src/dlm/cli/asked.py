@@ -76,7 +76,7 @@ fetch_options = one_by_one(
     settings_options("limit_rate"),
     access_options,
     click.option("--range", "range", metavar="A-B", help="Fetch only the bytes A to B, both included."),
-    settings_options("overwrite", "resume", "retries", "timeout", "http3", "ftp_tls", "ftp_active"),
+    settings_options("overwrite", "resume", "retries", "timeout", "http3", "ftp_tls", "ftp_active", "follow"),
 )
 """How a file is fetched."""
 

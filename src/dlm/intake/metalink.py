@@ -62,7 +62,8 @@ def read_metalink(chunks: Iterable[str], source: str) -> Iterator[Entry | Skippe
 
 
 def _entry(file: LinkedFile) -> Entry:
-    options = [(file.line, "out", file.name)]
+    # What a Metalink names is fetched as it is: else one that names itself had no end.
+    options = [(file.line, "out", file.name), (file.line, "follow", "no")]
     if file.digest is not None:
         options.append((file.line, "checksum", str(file.digest)))
     return Entry(file.line, file.uris, tuple(options), file.pieces)

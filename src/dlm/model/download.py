@@ -77,6 +77,8 @@ class DownloadSpec:
     ftp_active: bool = False
     recursive: Recursion | None = None
     """What is wanted of the folder that the address names. Without it, the address is one file."""
+    follow: bool = True
+    """Whether what turns out to be a Metalink stands for the files that it names."""
 
     def __repr__(self) -> str:
         # A spec turns up in tracebacks and logs: what is secret in it must not.
@@ -225,6 +227,11 @@ class Download:
     """When one that is waiting is tried again; `None` while it waits for the network."""
     attempts: int = 0
     """Tries in a row that ended in waiting without having brought a byte."""
+
+    @property
+    def stands_for_others(self) -> bool:
+        """Whether it is no file: a folder, or a Metalink that was followed; what it holds are downloads of its group."""
+        return self.spec.recursive is not None or (self.path is not None and self.path == self.spec.directory)
 
     @property
     def host(self) -> str:

@@ -93,10 +93,11 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One file that an expansion has found, and the download that it is to be."""
+    """One file that an expansion has found, the download that it is to be, and digests of its pieces, where it has any."""
 
     spec: DownloadSpec
     found: Found
+    pieces: Pieces | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dlm.model.error import DlmError
 from dlm.model.event import PhaseChanged
 from dlm.model.phase import Cause, Order, Phase
 from dlm.model.resource import Pieces
+from dlm.policy.described import is_called_so
 from dlm.ports import Outcome, Step
 from dlm.service.carrier import Carrier
 from dlm.service.enlisting import check, enlist
@@ -56,7 +57,7 @@ async def fetch(
 
 
 async def _gone_on_with(means: Means, parent: Download) -> list[Download]:
-    if parent.spec.recursive is None:
+    if parent.spec.recursive is None and not is_called_so(parent.spec):
         return []
     from dlm.service.expanding import gone_on_with
 

@@ -52,6 +52,7 @@ _PLAIN_SPEC_FIELDS = (
     "requester_pays",
     "ftp_tls",
     "ftp_active",
+    "follow",
 )
 
 

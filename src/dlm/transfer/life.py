@@ -18,17 +18,17 @@ from dataclasses import replace
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
-from dlm.model.message import Completing, Published, Start
+from dlm.model.message import Start
 from dlm.model.queue import Rates
 from dlm.model.resource import Mirror, Verified
-from dlm.model.span import Span
 from dlm.policy.continuity import may_continue
+from dlm.policy.described import is_description
 from dlm.policy.pieces import demand_fitting
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Opening, Reporter
 from dlm.transfer.alongside import alongside, uninterrupted
 from dlm.transfer.checkpoints import Checkpointer
-from dlm.transfer.ending import publish
+from dlm.transfer.ending import publish, was_published
 from dlm.transfer.gate import Gate
 from dlm.transfer.limits import Tap
 from dlm.transfer.patience import Patience
@@ -114,7 +114,7 @@ class Life:
 
     async def live(self) -> None:
         """Carry it through. Raises the error that ended it."""
-        if await self._was_published():
+        if await was_published(self._download, self._checkpoint, self._store, self._reporter):
             return
         if not self._spec.resume:
             self._anew()
@@ -125,20 +125,6 @@ class Life:
                 await self._recover(error)
             else:
                 return
-
-    # [1] ---------------------------------------------------------------------------------------------------------------
-
-    async def _was_published(self) -> bool:
-        download, checkpoint = self._download, self._checkpoint
-        if download.path is None or checkpoint is None or download.verified is None:
-            return False
-        if not self._store.confirm(download.path, checkpoint.place):
-            return False
-        size = checkpoint.resource.part.size
-        whole = replace(checkpoint, done=(Span(0, size),)) if size else checkpoint
-        await self._reporter.commit(Completing(download.id, whole, download.path, download.verified))
-        await self._reporter.commit(Published(download.id, download.path))
-        return True
 
     # [2] ---------------------------------------------------------------------------------------------------------------
 
@@ -192,6 +178,11 @@ class Life:
         opening: Opening | None
         opening = await (source.open(uri, self._spec) if light else self._patience.open(source, uri, self._spec))
         assert opening is not None
+        if is_description(self._spec, opening.resource):
+            from dlm.transfer.following import follow
+
+            await follow(opening, self._download, self._reporter, light=light)
+            return None
         if not self._tap.bound and self._start.pieces is None and self._small.takes(opening.resource, self._spec):
             opening = await self._small.publish(opening, self._download, self._store, self._reporter)
         if opening is not None and light:
