@@ -75,7 +75,7 @@ def test_what_an_address_names_is_fetched(dlm: RunDlm, tmp_path: Path, queued: b
             assert {each["group"] for each in rows if each is not parent} == {parent["download_id"]}
 
 
-def test_the_same_again_fetches_nothing_again(dlm: RunDlm) -> None:
+def test_the_same_again_fetches_nothing_again(dlm: RunDlm, tmp_path: Path) -> None:
     """Only the document; and what had failed is tried again."""
     with HostileServer(FILE) as server:
         names = {"a.iso": [server.url("/a.iso")], "b.iso": [server.url("/b.iso", "status-500-once")]}
@@ -85,18 +85,23 @@ def test_the_same_again_fetches_nothing_again(dlm: RunDlm) -> None:
             again = dlm("get", "-q", origin.url("/two.meta4"))
             assert (first.returncode != 0, again.returncode) == (True, 0), again.stderr
             assert server.bytes_sent() - sent < 2 * len(FILE)
+            assert (tmp_path / "b.iso").read_bytes() == FILE
             once_more = server.bytes_sent()
             assert dlm("get", "-q", origin.url("/two.meta4")).returncode == 0
             assert server.bytes_sent() == once_more
 
 
 def test_the_document_itself_is_had_without_following(dlm: RunDlm, tmp_path: Path) -> None:
-    """With --no-follow, and where it goes to standard output."""
+    """With --no-follow, also when that is said later, and where it goes to standard output."""
     text = document({"a.iso": ["https://h.example/a.iso"]})
     with HostileServer(text.encode()) as origin:
         assert dlm("get", "-q", "--no-follow", origin.url("/one.meta4")).returncode == 0
         assert (tmp_path / "one.meta4").read_text() == text
         assert dlm("get", "-q", "-o", "-", origin.url("/other.meta4")).stdout == text
+        (added,) = json_lines(dlm("add", "--json", origin.url("/late.meta4")).stdout)
+        assert dlm("edit", added["download_id"], "--no-follow").returncode == 0
+        assert dlm("run", "-q").returncode == 0
+        assert (tmp_path / "late.meta4").read_text() == text
 
 
 @pytest.mark.parametrize(

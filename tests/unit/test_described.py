@@ -82,7 +82,7 @@ def test_secrets_stay_with_the_origin(uris: list[str], home: bool, kept: bool) -
 
 def test_addresses_that_may_not_be_named_are_left_out() -> None:
     """Judged by where the document came from in the end; without any left there is no download."""
-    far = came(resolved="https://far.example/a.meta4")
+    far = came("http://127.0.0.1/a.meta4", resolved="https://far.example/a.meta4")
     uris = ["http://127.0.0.1/b", "file:///b", "sftp://m.example/b", "http://m.example/b", "https://m.example/b"]
     assert described(spec(), far, "b", uris, STRONG, alone=True).uris == ("http://m.example/b", "https://m.example/b")
     assert described(spec(), far, "b", uris, WEAK, alone=True).uris == ("https://m.example/b",)

@@ -358,7 +358,7 @@ def test_as_a_list_its_files_are_entries() -> None:
     assert entry == Entry(
         1,
         ("https://h/a",),
-        ((1, "out", "ä"), (1, "checksum", f"sha-1={SHA1}")),
+        ((1, "out", "ä"), (1, "follow", "no"), (1, "checksum", f"sha-1={SHA1}")),
         Pieces("sha-1", 9, (bytes.fromhex(SHA1),)),
     )
 
