@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dlm.model.resource import Digest, Mirror, Part, Resource
 from dlm.policy.hearsay import may_name, proves
 from dlm.protocols.http.fields import Fields
-from dlm.protocols.http.links import MOST_LINKS, Link, description, links, mirrors
+from dlm.protocols.http.links import MOST_LINKS, Link, links, mirrors
 from dlm.protocols.http.mirrors import MOST_NAMED, with_named_mirrors
 
 BASE = "https://origin.example/dir/file.iso"
@@ -61,7 +61,6 @@ def test_nothing_is_raised(values: list[str]) -> None:
 def test_no_target_is_raised_at(target: str) -> None:
     """Whatever stands between the angle brackets."""
     mirrors_in(f"<{target}>; rel=duplicate")
-    description(BASE, Fields([("Link", f"<{target}>; rel=describedby; type=application/metalink4+xml")]))
 
 
 @pytest.mark.parametrize(
@@ -141,21 +140,6 @@ def test_what_proves() -> None:
     assert proves(Digest("sha-256", bytes(32)))
     assert not proves(Digest("md5", bytes(16)))
     assert not proves(None)
-
-
-@pytest.mark.parametrize(
-    ("value", "wanted"),
-    [
-        ("<file.iso.meta4>; rel=describedby; type=application/metalink4+xml", f"{BASE}.meta4"),
-        ('<x>; rel=describedby; type="Application/Metalink4+XML; charset=utf-8"', "https://origin.example/dir/x"),
-        ("<x>; rel=describedby; type=text/html", None),
-        ("<x>; rel=alternate; type=application/metalink4+xml", None),
-        ("<file:///x>; rel=describedby; type=application/metalink4+xml", None),
-    ],
-)
-def test_a_description_is_found(value: str, wanted: str | None) -> None:
-    """By its relation and its type."""
-    assert description(BASE, Fields([("Link", value)])) == wanted
 
 
 def resource(*digests: Digest, encoded: bool = False) -> Resource:

@@ -23,14 +23,14 @@ _SEALED = frozenset({"https", "ftpes", "ftps", "sftp"})
 _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 
-def may_name(source: str, target: str, *, proved: bool, schemes: frozenset[str] = SCHEMES) -> bool:
+def may_name(source: str, target: str, *, proved: bool) -> bool:
     """Whether what was got from `source` may have dlm fetch from `target`. `proved` says that a digest will judge the file."""
     try:
         check_uri(target)
     except InvalidRequest:
         return False
     scheme = urlsplit(target).scheme
-    if scheme not in schemes:
+    if scheme not in SCHEMES:
         return False
     if urlsplit(source).scheme in _SEALED and scheme not in _SEALED and not proved:
         return False

@@ -1,4 +1,4 @@
-"""Links in the head of a reply (RFC 8288), and what a Metalink server says by them (RFC 6249): mirrors, and descriptions.
+"""Links in the head of a reply (RFC 8288), and what a Metalink server says by them (RFC 6249): mirrors.
 
 Whatever cannot be read ends its field; what was read before it counts. Every step takes something, so no field takes long.
 """
@@ -14,7 +14,6 @@ from dlm.policy.hearsay import may_name
 from dlm.protocols.http.fields import Fields
 
 MOST_LINKS = 256
-DESCRIPTION = "application/metalink4+xml"
 
 _TARGET = re.compile(r"[\s,]*<([^<>]*)>")
 _PARAMETER = re.compile(r"\s*;\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\",;]*)))?")
@@ -68,17 +67,6 @@ def mirrors(base: str, fields: Fields, *, proved: bool) -> list[str]:
             if target is not None and may_name(base, target, proved=proved):
                 found.append(("pref" not in link.parameters, _priority(link.parameters.get("pri", "")), target))
     return list(dict.fromkeys(uri for _, _, uri in sorted(found, key=lambda each: each[:2])))
-
-
-def description(base: str, fields: Fields) -> str | None:
-    """The address of a Metalink that describes the file, as a reply from `base` names it."""
-    for link in links(fields.all("link")):
-        kind = link.parameters.get("type", "").partition(";")[0].strip().lower()
-        if "describedby" in link.relations and kind == DESCRIPTION:
-            target = _absolute(base, link.target)
-            if target is not None and may_name(base, target, proved=False):
-                return target
-    return None
 
 
 def _absolute(base: str, target: str) -> str | None:
