@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import selectors
 from collections.abc import Coroutine, Sequence
@@ -21,7 +22,7 @@ from dlm.model.message import (
     Resolved,
     Start,
 )
-from dlm.model.resource import Mirror, Part, Resource, Verification, Verified
+from dlm.model.resource import ALGORITHMS, Mirror, Part, Pieces, Resource, Verification, Verified
 from dlm.ports import Reporter, Whole
 from dlm.transfer.bundle import Piece
 
@@ -105,9 +106,16 @@ def some_bytes(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def start_of(spec: DownloadSpec, checkpoint: Checkpoint | None = None) -> Start:
+def start_of(spec: DownloadSpec, checkpoint: Checkpoint | None = None, pieces: Pieces | None = None) -> Start:
     """A Start for a fresh download of `spec`."""
-    return Start(Download(id=new_id(), spec=spec, added=0.0), checkpoint)
+    return Start(Download(id=new_id(), spec=spec, added=0.0), checkpoint, pieces=pieces)
+
+
+def pieces_of(content: bytes, length: int, algorithm: str = "sha-256") -> Pieces:
+    """What a Metalink would state of it."""
+    starts = range(0, len(content), length)
+    name = ALGORITHMS[algorithm][0]
+    return Pieces(algorithm, length, tuple(hashlib.new(name, content[at : at + length]).digest() for at in starts))
 
 
 class VirtualClock:

@@ -20,14 +20,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "ports": frozenset({"model"}),
     "clock": frozenset(),
     "service": frozenset({"ports", "policy", "model"}),
-    "transfer": frozenset({"ports", "policy", "model"}),
+    # A document that stands for files is read where it comes.
+    "transfer": frozenset({"intake", "ports", "policy", "model"}),
     # Adapters may ask the policy: a redirect has to be judged between two requests, inside the adapter.
     "protocols": frozenset({"ports", "policy", "model"}),
     "storage": frozenset({"ports", "model"}),
     "system": frozenset({"ports", "model"}),
     # A pool names the program that it starts; nothing of it is imported.
     "workers": frozenset({"child", "ports", "policy", "model"}),
-    "intake": frozenset({"model"}),
+    # Names in documents are made harmless where they are read.
+    "intake": frozenset({"policy", "model"}),
     "observing": frozenset({"ports", "model"}),
     "cli": frozenset({"intake", "ports", "model"}),
     "app": frozenset(
@@ -60,7 +62,7 @@ BROAD_EXCEPTS = {
 }
 LARGEST_FILE = 300
 LARGER_FILES = {
-    "dlm/ports.py": 700,  # every seam on one page
+    "dlm/ports.py": 720,  # every seam on one page
 }
 LONGEST_FUNCTION = 60
 TELLING_LENGTH = 40

@@ -299,6 +299,14 @@ class Worker(Protocol):
         Others keep the rate that their spec names.
         """
 
+    def offer(self, id: DownloadId, uris: Sequence[str]) -> None:
+        """Further addresses, by the user's own word, of the file that the download `id` is fetching.
+
+        Each is proved to be the same file before a byte of it is taken, and named when it is not (`MirrorDropped`). One that
+        it has already is no news, one that was dropped is tried again. Nothing happens when it is not being carried. Never
+        blocks, never raises, records nothing.
+        """
+
     @property
     def carriers(self) -> int:
         """Processes at work."""
@@ -419,13 +427,20 @@ class Repository(Protocol):
         """
 
     async def expand(
-        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+        self,
+        found: Expanded,
+        children: Sequence[Download],
+        owner: str,
+        now: float,
+        *,
+        lease: float | None = None,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
         """Add what an expansion has found, and note how far it has come, in one transaction.
 
-        The children are added as by `add` with `unless_known`, with a `lease` as by `add_claimed`, and answered as there. A
-        folder that was read is none of its frontier any more, and those in it are. Raises `Conflict` when the expansion
-        is no longer the owner's.
+        The children are added as by `add` with `unless_known` and `pieces`, with a `lease` as by `add_claimed`, and answered
+        as there. A folder that was read is none of its frontier any more, and those in it are. Raises `Conflict` when the
+        expansion is no longer the owner's.
         """
 
     async def frontier_of(self, id: DownloadId) -> Frontier | None:
@@ -611,10 +626,13 @@ class Story:
 class Downloads(Protocol):
     """The verbs. Every face of dlm, the command line first, knows this and nothing below it."""
 
-    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
+    async def fetch(
+        self, specs: Sequence[DownloadSpec], jobs: int | None, *, pieces: Mapping[DownloadSpec, Pieces] | None = None
+    ) -> list[Outcome]:
         """Add or resume these, carry them through here, at most `jobs` at once, and return their ends in order.
 
         Without `jobs` there are places for a few, and small files are fetched beside them, as many as their hosts bear.
+        `pieces` are the digests of pieces of those that are new; what is known keeps its own.
 
         Raises `InvalidRequest` for the first that cannot be carried out as it is written; then nothing has been added.
         Cancelling it stops cleanly: every checkpoint is written, every download left as one that can be resumed.

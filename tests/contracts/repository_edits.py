@@ -257,6 +257,7 @@ class EditContract(StateSuite):
             {"retries": "5"},
             {"retries": True},
             {"resume": "yes"},
+            {"follow": "no"},
             {"uris": ()},
             {"uris": "https://h/f"},
             {"uris": ["https://h/f"]},

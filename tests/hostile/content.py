@@ -23,6 +23,7 @@ class Whole(Enum):
     ORIGINAL = "original"  # the content that the server was given
     CHANGED = "changed"  # as long, but every block of it differs
     GROWN = "grown"  # twice as long, and nothing of it is the original
+    FLIPPED = "flipped"  # one byte in the middle is wrong
     DECOY = "decoy"  # as long, but a file that nobody asked for
     EMPTY = "empty"  # no byte
     GZIPPED = "gzipped"  # the original as it went over the wire, not decoded
@@ -78,6 +79,12 @@ class Content:
         return Content(_scrambled(self.data), self.modified - CHANGED_LATER, self.media_type)
 
     @cached_property
+    def flipped(self) -> bytes:
+        """The bytes with one in the middle flipped, as bad memory on the way leaves them."""
+        middle = self.size // 2
+        return self.data[:middle] + _flipped(self.data[middle : middle + 1]) + self.data[middle + 1 :]
+
+    @cached_property
     def gzipped(self) -> bytes:
         """The bytes in gzip's format, always the same for the same bytes."""
         squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
@@ -89,6 +96,7 @@ class Content:
             Whole.ORIGINAL: lambda: self.data,
             Whole.CHANGED: lambda: self.changed.data,
             Whole.GROWN: lambda: self.grown.data,
+            Whole.FLIPPED: lambda: self.flipped,
             Whole.DECOY: lambda: self.decoy.data,
             Whole.EMPTY: lambda: b"",
             Whole.GZIPPED: lambda: self.gzipped,

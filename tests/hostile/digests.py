@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from tests.hostile.content import Content
+from tests.hostile.content import Content, Whole
 from tests.hostile.exchange import Exchange
-from tests.hostile.outcome import RIGHT, WRONG_CONTENT, Personality, fails
+from tests.hostile.outcome import RIGHT, WRONG_CONTENT, Personality, fails, right
 from tests.hostile.reply import Reply
 
 
@@ -28,6 +29,21 @@ def content_md5(*, of_decoy: bool = False) -> Callable[[Exchange], Reply]:
         if len(reply.body) != content.size:
             return reply
         return reply.adding(("Content-MD5", (content.decoy if of_decoy else content).digest("md5")))
+
+    return respond
+
+
+def flips_a_byte(*, once: bool = False) -> Callable[[Exchange], Reply]:
+    """One byte in the middle of the file is wrong, each time or the first time that it goes out, and no header tells."""
+
+    def respond(exchange: Exchange) -> Reply:
+        reply, asked, content = exchange.honest(), exchange.asked, exchange.content
+        start, stop = (asked.start, asked.stop) if asked is not None else (0, content.size)
+        if reply.status not in {200, 206} or not start <= content.size // 2 < stop:
+            return reply
+        if once and not exchange.ledger.turn_once():
+            return reply
+        return replace(reply, body=memoryview(content.flipped)[start:stop])
 
     return respond
 
@@ -85,5 +101,13 @@ PERSONALITIES: tuple[Personality, ...] = (
         "MD5 of another file, as Google's storage says it.",
         MISMATCH,
         with_header("x-goog-hash", _goog_hash, of_decoy=True),
+    ),
+    Personality("flips-byte", "D", "One byte in the middle is wrong.", right(Whole.FLIPPED), flips_a_byte()),
+    Personality(
+        "flips-byte-once",
+        "D",
+        "One byte in the middle is wrong the first time that it goes out.",
+        right(Whole.FLIPPED),
+        flips_a_byte(once=True),
     ),
 )

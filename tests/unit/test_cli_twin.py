@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +12,7 @@ from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
 from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade, RuntimeWarned
 from dlm.model.message import ConnectionView, Progressed
 from dlm.model.phase import Cause, Phase
-from dlm.model.resource import Verification, Verified
+from dlm.model.resource import Pieces, Verification, Verified
 from dlm.model.settings import Settings
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery, Downloads, Outcome, Story
@@ -42,6 +42,7 @@ class DownloadsTwin(QueueTwin):
     settings: list[Settings] = field(default_factory=list)
     fetched: list[DownloadSpec] = field(default_factory=list)
     jobs: list[int | None] = field(default_factory=list)
+    pieces: dict[DownloadSpec, Pieces] = field(default_factory=dict)
     on_held: Callable[[], None] = lambda: None
     closed: int = 0
     happening: list[Event | None] = field(default_factory=list)
@@ -72,9 +73,12 @@ class DownloadsTwin(QueueTwin):
         self.stories[id] = []
         return download
 
-    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
+    async def fetch(
+        self, specs: Sequence[DownloadSpec], jobs: int | None, *, pieces: Mapping[DownloadSpec, Pieces] | None = None
+    ) -> list[Outcome]:
         """Follow the plans, one download after the other."""
         self.fetched += specs
+        self.pieces |= pieces or {}
         self.jobs.append(jobs)
         downloads = [self.keep(spec.uris[0], spec=spec) for spec in specs]
         for download in downloads:

@@ -43,6 +43,16 @@ def whole(file: Content) -> bytes:
     return file.data
 
 
+def flipped(file: Content) -> bytes:
+    """The file, with a byte in the middle that is wrong."""
+    return file.flipped
+
+
+def flipped_middle(file: Content) -> bytes:
+    """The part in the middle of that."""
+    return file.flipped[20_000:30_000]
+
+
 def nothing(_: Content) -> bytes:
     """No bytes."""
     return b""
@@ -258,6 +268,8 @@ TABLE: dict[str, tuple[Step, ...]] = {
         gets(206, IN_MIDDLE, MIDDLE, Content_MD5=None),
     ),
     "content-md5-wrong": (gets(200, whole, Content_MD5=FILE.decoy.digest("md5")),),
+    "flips-byte": (gets(200, flipped), gets(206, flipped_middle, MIDDLE)),
+    "flips-byte-once": (gets(206, HALF, "0-19999"), gets(200, flipped), gets(206, IN_MIDDLE, MIDDLE)),
     "x-goog-hash": (gets(206, IN_MIDDLE, MIDDLE, x_goog_hash=f"md5={FILE.digest('md5')}"),),
     "x-goog-hash-wrong": (gets(206, IN_MIDDLE, MIDDLE, x_goog_hash=f"md5={FILE.decoy.digest('md5')}"),),
 }

@@ -53,7 +53,7 @@ def test_a_format_is_known(name: str, head: str, format: Format) -> None:
     assert sniff(name, head) is format
 
 
-@pytest.mark.parametrize("head", ["<?xml version='1.0'?><metalink>", "<!doctype html>", '[{"url": "https://h/a"}]'])
+@pytest.mark.parametrize("head", ["<?xml version='1.0'?><rss>", "<!doctype html>", '[{"url": "https://h/a"}]'])
 def test_what_is_not_read_is_refused(head: str) -> None:
     """One sentence says what the file is instead."""
     with pytest.raises(InvalidRequest, match=r"^x is "):
@@ -90,6 +90,8 @@ WRITTEN = {
         }
     ),
     Format.CURL: "curl https://h/a -o x\ncurl https://h/b\n",
+    Format.METALINK: '<metalink xmlns="urn:ietf:params:xml:ns:metalink">'
+    '<file name="x"><url>https://h/a</url></file><file name="y"><url>https://h/b</url></file></metalink>',
 }
 
 

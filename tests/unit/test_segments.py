@@ -50,7 +50,9 @@ def offsets(segments: SegmentMap) -> Iterator[int]:
 
 operations = st.lists(
     st.tuples(
-        st.sampled_from(["claim", "advance", "steal", "release", "extend", "hedge"]), st.integers(0, 10), st.floats(0, 1)
+        st.sampled_from(["claim", "advance", "steal", "release", "extend", "hedge", "spoil"]),
+        st.integers(0, 10),
+        st.floats(0, 1),
     ),
     max_size=60,
 )
@@ -59,7 +61,7 @@ operations = st.lists(
 @settings(max_examples=examples(300))
 @given(done=done_spans(), steps=operations)
 def test_every_order_of_operations_keeps_the_cover(done: list[Span], steps: list[tuple[str, int, float]]) -> None:
-    """Claims, movements, steals, releases and failures in any order leave done, leased and free a disjoint cover."""
+    """Claims, movements, steals, releases, failures and spoils in any order leave done, leased and free a disjoint cover."""
     segments = SegmentMap(SIZE, done)
     written = set(offsets(segments))
     for kind, index, share in steps:
@@ -67,6 +69,12 @@ def test_every_order_of_operations_keeps_the_cover(done: list[Span], steps: list
         lease: Lease | None = leases[index % len(leases)] if leases else None
         if kind == "claim":
             segments.claim()
+        elif kind == "spoil" and (kept := segments.kept()):
+            span = kept[index % len(kept)]
+            spoilt = Span(span.start + int((span.size - 1) * share), span.stop - index % span.size)
+            if spoilt.size > 0:
+                segments.spoil(spoilt)
+                written.difference_update(range(*spoilt))
         elif lease is not None and kind == "advance":
             step = int(lease.remaining * share)
             written.update(range(lease.position, lease.position + step))
@@ -162,6 +170,39 @@ def test_the_prefix_counts_the_lease_that_starts_it() -> None:
     assert segments.prefix() == 0
     lease.position = 10
     assert segments.prefix() == 10
+
+
+def test_what_is_spoilt_is_fetched_again_and_nothing_else() -> None:
+    """Also where a lease that is still out has written it, whose rest stays its own."""
+    segments = SegmentMap(SIZE, [Span(0, 100)])
+    lease = segments.claim()
+    assert lease is not None
+    lease.position = 400
+    segments.spoil(Span(50, 250))
+    assert segments.done() == [Span(0, 50), Span(250, 400)]
+    assert segments.free() == [Span(50, 250)]
+    assert (lease.position, lease.stop) == (400, SIZE)
+    again = segments.claim()
+    assert again is not None
+    assert (again.start, again.stop) == (50, 250)
+
+
+def test_what_is_not_done_or_may_still_be_written_to_is_not_spoilt() -> None:
+    """Free bytes, the rest of a lease, and what the one behind of a pair may write a second time."""
+    segments = SegmentMap(SIZE, [Span(0, 100)])
+    lease = segments.claim()
+    assert lease is not None
+    lease.position = 400
+    twin = segments.hedge(lease)
+    lease.position = 600
+    assert segments.kept() == [Span(0, 400)]
+    for span in (Span(350, 401), Span(500, 600), Span(600, 700)):
+        with pytest.raises(ValueError, match="being written to"):
+            segments.spoil(span)
+    twin.position = 500
+    assert segments.kept() == [Span(0, 500)]
+    segments.release(lease)
+    assert segments.kept() == [Span(0, 600)]
 
 
 def test_the_first_of_a_pair_to_finish_has_fetched_it() -> None:

@@ -51,6 +51,7 @@ specs = st.builds(
     range=st.none() | spans,
     overwrite=st.booleans(),
     resume=st.booleans(),
+    follow=st.booleans(),
     retries=st.integers(0, 100),
     timeout=st.floats(0.1, 1e6),
     http3=st.booleans(),

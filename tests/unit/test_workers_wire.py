@@ -22,6 +22,7 @@ from dlm.model.message import (
     ConnectionView,
     Expanded,
     Listed,
+    MirrorDropped,
     Observed,
     Progressed,
     Published,
@@ -45,6 +46,7 @@ from dlm.workers.wire import (
     Halt,
     Limit,
     Load,
+    Offer,
     Post,
     Reject,
     encode,
@@ -75,6 +77,7 @@ FRAMES: list[Frame] = [
     Carry(Start(DOWNLOAD, None, frontier=Frontier((FOLDER,), Tally(1)))),
     Halt(ID),
     Limit(Rates(5, {"h:443": 2}), {ID: None, DownloadId("b"): 7}),
+    Offer(ID, ("https://h/g", "ftp://i/f")),
     Acknowledge(1),
     Reject(2, Failure.of(ServerBusy("later", uri="https://h/f", retry_after=3.5))),
     Commit(3, Checkpointed(ID, CHECKPOINT)),
@@ -83,7 +86,13 @@ FRAMES: list[Frame] = [
     Commit(6, Observed(ID, "h:443", None, True, "1.1", 3.0)),
     Commit(7, Expanded(ID, (Child(DOWNLOAD.spec, FOUND),), FOLDER, (FOLDER,), Tally(1, 2, 3, 4))),
     Commit(8, Listed(ID, "/d/sub", Tally(1, 2, 3, 4), "why")),
-    Post((PROGRESSED, ConnectionEnded(ID, 1, "h:443", 5, 0.5, "Truncated"))),
+    Post(
+        (
+            PROGRESSED,
+            ConnectionEnded(ID, 1, "h:443", 5, 0.5, "Truncated"),
+            MirrorDropped(ID, "https://h/f", "it is not there", lied=True),
+        )
+    ),
     Ended(ID),
     Ended(ID, Failure.of(DigestMismatch("wrong", [Span(0, 9)]))),
     Load(0.25, 3),

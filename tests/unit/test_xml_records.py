@@ -77,3 +77,10 @@ def test_half_a_document_is_none() -> None:
     assert len(records.feed(b"<list><row>1</row><row>")) == 1
     with pytest.raises(ProtocolViolation, match="here sends XML that cannot be read"):
         records.end()
+
+
+@pytest.mark.parametrize("encoding", ["none-such", "shift_jis", "utf-7", "hex"])
+def test_an_encoding_that_is_not_known_is_refused(encoding: str) -> None:
+    """What Python cannot find, and what expat cannot use, is an error of ours like any other."""
+    with pytest.raises(ProtocolViolation, match="here sends XML in an encoding that is not known"):
+        Records(("row",), "here").feed(f"<?xml version='1.0' encoding='{encoding}'?><list/>".encode())

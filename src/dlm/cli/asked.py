@@ -15,8 +15,10 @@ from dlm.cli.specs import Request, build
 from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
 from dlm.model.settings import SCHEMA, Settings, Unit
+from dlm.model.text import printable
 
 if TYPE_CHECKING:
+    from dlm.cli.documents import Asked
     from dlm.intake.entry import Entry
     from dlm.model.download import DownloadSpec
     from dlm.model.recursion import Recursion
@@ -74,7 +76,7 @@ fetch_options = one_by_one(
     settings_options("limit_rate"),
     access_options,
     click.option("--range", "range", metavar="A-B", help="Fetch only the bytes A to B, both included."),
-    settings_options("overwrite", "resume", "retries", "timeout", "http3", "ftp_tls", "ftp_active"),
+    settings_options("overwrite", "resume", "retries", "timeout", "http3", "ftp_tls", "ftp_active", "follow"),
 )
 """How a file is fetched."""
 
@@ -86,6 +88,30 @@ def specs_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> 
 
     Raises `InvalidRequest`, also for files that are named and are not there.
     """
+    specs = build(_request(urls, flags), settings)
+    look(specs)
+    return specs
+
+
+def asked_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> list[Asked]:
+    """As `specs_of`, where a path of a Metalink may stand in the place of a URL, and is what it names."""
+    from dlm.cli.documents import Asked, asked_by, is_document, read_document, remarks, together
+
+    paths = [url for url in urls if is_document(url)]
+    request = _request([url for url in urls if not is_document(url)], flags)
+    documents = [read_document(path) for path in dict.fromkeys(paths)]
+    asked = asked_by(documents, request, settings)
+    if request.urls or request.entries or not documents:
+        asked = [*map(Asked, build(request, settings)), *asked]
+    asked = together(asked)
+    look([each.spec for each in asked])
+    for document in documents if not flags.get("quiet") and not flags["as_json"] else ():
+        for line in remarks(document):
+            sys.stderr.write(f"dlm: {printable(line)}\n")
+    return asked
+
+
+def _request(urls: Sequence[str], flags: dict[str, Any]) -> Request:
     source = flags.get("input_file")
     request = Request(
         urls=tuple(urls),
@@ -97,9 +123,7 @@ def specs_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> 
         **{name: flags[name] for name in _SAID if name in flags},
     )
     conceal(_secrets(urls, flags))
-    specs = build(request, settings)
-    look(specs)
-    return specs
+    return request
 
 
 def _recursion(flags: dict[str, Any]) -> Recursion | None:

@@ -42,7 +42,7 @@ _REASONS_OF_FOLDERS: dict[Cause, tuple[str, str]] = {
 
 def reason(download: Download, cause: Cause) -> tuple[str, str]:
     """Who brought a transition of this download about, and what it means."""
-    return (_REASONS_OF_FOLDERS if download.spec.recursive is not None else {}).get(cause) or REASONS[cause]
+    return (_REASONS_OF_FOLDERS if download.stands_for_others else {}).get(cause) or REASONS[cause]
 
 
 def json_line(facts: object) -> str:

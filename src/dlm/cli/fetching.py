@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from dlm.cli import sentences
@@ -11,21 +11,31 @@ from dlm.cli.faces import FetchFace
 from dlm.cli.facts import result_code
 from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.error import ExitCode, UnknownHostKey
+from dlm.model.resource import Pieces
 from dlm.model.settings import Settings
 from dlm.ports import DownloadQuery, Downloads, Outcome
 
 
 class Fetch:
-    """See `foreground.Run`. `again` is the command that goes on with it, and whether secrets are left out of that."""
+    """See `foreground.Run`. `again` is the command that goes on with it, and whether secrets are left out of that; `pieces` are
+    the digests of pieces that are stated."""
 
     def __init__(
-        self, settings: Settings, specs: Sequence[DownloadSpec], board: Board, face: FetchFace, again: tuple[str, bool]
+        self,
+        settings: Settings,
+        specs: Sequence[DownloadSpec],
+        board: Board,
+        face: FetchFace,
+        again: tuple[str, bool],
+        *,
+        pieces: Mapping[DownloadSpec, Pieces],
     ) -> None:
         self.settings = settings
         self.board = board
         self.face = face
         self._specs = specs
         self._again = again
+        self._pieces = pieces
         self._outcomes: list[Outcome] = []
         self._left: list[Download] = []
         self._began = monotonic()
@@ -43,7 +53,7 @@ class Fetch:
 
     async def act(self, downloads: Downloads) -> None:
         """See `foreground.Run`."""
-        self._outcomes = await downloads.fetch(self._specs, self.settings.jobs)
+        self._outcomes = await downloads.fetch(self._specs, self.settings.jobs, pieces=self._pieces)
 
     async def settle(self, downloads: Downloads) -> None:
         """See `foreground.Run`."""

@@ -79,7 +79,7 @@ class Plan:
         specs = entry_specs(request, terms.settings)
         terms = replace(terms, group=group or None)
         for entry, wish, spec in zip(entries, wishes, specs, strict=True):
-            self._add(Found(source, entry.line, _request(spec, wish, terms)))
+            self._add(Found(source, entry.line, replace(_request(spec, wish, terms), pieces=entry.pieces)))
 
     def requests(self) -> Sequence[AddRequest]:
         """What is to be added. Raises `InvalidRequest` when two of them would be one file."""

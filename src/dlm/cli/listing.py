@@ -57,7 +57,7 @@ def cells_of(download: Download, sample: Progressed | None, wall: float) -> tupl
 
 def note(download: Download, wall: float) -> str:
     """What is unusual: its rank, what it waits for and how long, why it failed."""
-    words = ["folder"] if download.spec.recursive is not None else []
+    words = ["folder"] if download.spec.recursive is not None else ["metalink"] if download.stands_for_others else []
     if download.phase is Phase.FAILED and download.fault is not None:
         words.append(_words(download.fault.kind))
     if download.phase is Phase.WAITING:

@@ -21,7 +21,7 @@ _MOST_NAMED = 3
 def completed(row: Row, now: float, glyphs: Glyphs) -> Line:
     """`✓ name  1.0 GiB in 0:12 (85.3 MiB/s)  verified by sha-256 → path`."""
     download = row.download
-    if row.lists:
+    if download.stands_for_others:
         where = f" {glyphs.arrow} {download.path or download.spec.directory}"
         return line(Piece(f"{glyphs.tick} ", "good"), Piece(download.label, "strong"), f"  {row.detail or 'listed'}", where)
     size = download.size if download.size is not None else download.downloaded
@@ -119,7 +119,7 @@ def moved(event: PhaseChanged, glyphs: Glyphs) -> Line:
 
 def stopped(downloads: Sequence[Download], expected: int, command: str, secret: bool) -> str:
     """`Stopped; 412.0 MiB of 1.0 GiB kept. Go on with: dlm get URL`."""
-    files = [download for download in downloads if download.spec.recursive is None]
+    files = [download for download in downloads if not download.stands_for_others]
     left = [download for download in files if download.phase is not Phase.COMPLETED]
     unlisted = any(download.spec.recursive is not None and download.phase is not Phase.COMPLETED for download in downloads)
     if any(download.spec.streams_out for download in downloads):
@@ -137,7 +137,7 @@ def stopped(downloads: Sequence[Download], expected: int, command: str, secret: 
 
 def gathered(outcomes: Sequence[Outcome], seconds: float) -> str:
     """`1,234 files, 5.6 GiB, in 0:12; 20 were complete already; 3 failed: a.iso, b.iso and 1 more.`: what came of folders."""
-    files = [each for each in outcomes if each.download.spec.recursive is None]
+    files = [each for each in outcomes if not each.download.stands_for_others]
     done = [each.download for each in files if each.download.phase is Phase.COMPLETED and not each.already]
     known = sum(each.already for each in files)
     failures = [each.download.label for each in files if each.download.phase is not Phase.COMPLETED]

@@ -51,18 +51,18 @@ def _facts(download: Download) -> Iterator[tuple[str, str]]:
     yield "Status", status(download.phase, download.intent)
     for uri in safe["uris"]:
         yield "URL", uri
-    if download.spec.recursive is None:
+    if not download.stands_for_others:
         yield "Name", download.name or "not known yet"
     yield "Directory", download.spec.directory
     if download.spec.output is not None:
         yield "Output", download.spec.output
-    if download.spec.recursive is None:
+    if not download.stands_for_others:
         yield "Size", "not known" if download.size is None else f"{format_size(download.size)} ({download.size} bytes)"
         yield "Kept", kept(download)
     else:
         yield "Files", f"dlm list --group {download.group or download.id}"
     if download.path is not None:
-        yield "File" if download.spec.recursive is None else "Below", download.path
+        yield "File" if not download.stands_for_others else "Below", download.path
     if download.verified is not None:
         yield "Verification", str(download.verified)
     if download.fault is not None:

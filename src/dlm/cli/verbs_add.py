@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dlm.cli.asked import fetch_options, folder_options, list_options, place_options, specs_of
+from dlm.cli.asked import asked_of, fetch_options, folder_options, list_options, place_options
 from dlm.cli.configuration import load
 from dlm.cli.options import json_option, start_option, state_option
 
@@ -38,14 +38,14 @@ def add(context: click.Context, /, urls: tuple[str, ...], as_json: bool, **flags
     """Put URLs into the queue.
 
     dlm run works it. Each URL is one download, unless --mirror says that they are one file. What is in the queue already
-    is not added again.
+    is not added again. In the place of a URL may stand the path of a Metalink, for the files that it names.
     """
     if flags["now"] and (flags["paused"] or flags["start_at"]):
         raise click.UsageError("--now contradicts --paused and --start-at", context)
     from dlm.cli.verbs_queue import ask
 
     settings = load(flags)
-    requests = _requests(urls, flags)
+    requests = _requests(urls, flags | {"as_json": as_json})
     added = ask(context, flags, lambda downloads: downloads.add(requests), settings)
     _write(added, as_json)
     return 0
@@ -60,19 +60,20 @@ def _requests(urls: tuple[str, ...], flags: dict[str, Any]) -> Sequence[AddReque
     from dlm.model.rank import Lane, Priority
 
     start_at = None if flags["start_at"] is None else parse_when(flags["start_at"], time())
-    specs = specs_of(urls, flags, load(flags))
-    if any(spec.streams_out for spec in specs):
+    asked = asked_of(urls, flags, load(flags))
+    if any(each.spec.streams_out for each in asked):
         raise InvalidRequest("--output: the queue cannot stream to standard output: write dlm get -o -, or a file name")
     return [
         AddRequest(
-            spec=spec,
+            spec=each.spec,
             lane=Lane.NOW if flags["now"] else Lane.AUTOMATIC,
             priority=Priority[flags["priority"].upper()],
             start_at=start_at,
-            group=flags["group"],
+            group=flags["group"] or each.group,
             paused=flags["paused"],
+            pieces=each.pieces,
         )
-        for spec in specs
+        for each in asked
     ]
 
 

@@ -92,6 +92,7 @@ _EDITABLE = (
     "requester_pays",
     "ftp_tls",
     "ftp_active",
+    "follow",
 )
 
 

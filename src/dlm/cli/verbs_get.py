@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dlm.cli.asked import fetch_options, folder_options, list_options, place_options, specs_of
+from dlm.cli.asked import asked_of, fetch_options, folder_options, list_options, place_options
 from dlm.cli.configuration import load
 from dlm.cli.options import command_again, json_option, settings_options, volume_options
 
@@ -36,12 +36,14 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     """Fetch URLs now, and return when they are complete.
 
     Each URL is one download, unless --mirror says that they are one file. What an earlier run has left is gone on with.
-    URLs begin with http, https, ftp, ftpes (FTP that asks for TLS before the login) or ftps (FTP within TLS).
+    URLs begin with http, https, ftp, ftpes (FTP that asks for TLS before the login) or ftps (FTP within TLS). In the place
+    of a URL may stand the path of a Metalink, for the files that it names.
     """
     if flags["quiet"] and flags["verbose"]:
         raise click.UsageError("--quiet and --verbose contradict each other", context)
     settings = load(flags)
-    specs = specs_of(urls, flags, settings)
+    asked = asked_of(urls, flags, settings)
+    pieces = {each.spec: each.pieces for each in asked if each.pieces is not None}
 
     from time import monotonic
 
@@ -52,10 +54,11 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     def fetch(specs: Sequence[DownloadSpec]) -> tuple[int, Fetch]:
         folders = sum(spec.recursive is not None for spec in specs)
         board = Board(len(specs) - folders, folders)
-        run = Fetch(settings, specs, board, _face(board, specs, flags, monotonic()), command_again(context))
+        face = _face(board, specs, flags, monotonic())
+        run = Fetch(settings, specs, board, face, command_again(context), pieces=pieces)
         return carry(context.obj, run), run
 
-    code, run = fetch(specs)
+    code, run = fetch([each.spec for each in asked])
     if not run.unknown or flags["as_json"] or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return code
 

@@ -50,7 +50,7 @@ def import_lists(context: click.Context, /, files: tuple[str, ...], as_json: boo
     """Put the downloads of lists into the queue: all of them, or none when one is wrong.
 
     Lists are aria2's input files and sessions, lists of URLs, tables (CSV, TSV, JSON Lines), HAR recordings of browsers,
-    and curl commands. - is standard input.
+    Metalinks, and curl commands. - is standard input.
     """
     from dlm.cli.asked import look
     from dlm.cli.imported import report

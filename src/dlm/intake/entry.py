@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from dlm.model.address import without_credentials
+from dlm.model.resource import Pieces
 from dlm.model.value import dataclass
 
 Options = tuple[tuple[int, str, str], ...]
@@ -17,11 +18,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One download of a list: its URIs (mirrors of one file), and what is asked for it."""
+    """One download of a list: its URIs (mirrors of one file), what is asked for it, and digests of its pieces."""
 
     line: int
     uris: tuple[str, ...]
     options: Options = ()
+    pieces: Pieces | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Format(Enum):
     JSONL = "jsonl"
     HAR = "har"
     CURL = "curl"
+    METALINK = "metalink"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,11 @@ _ENDINGS = {
     ".ndjson": Format.JSONL,
     ".session": Format.SESSION,
     ".curl": Format.CURL,
+    ".meta4": Format.METALINK,
+    ".metalink": Format.METALINK,
 }
 _CURL = re.compile(r"(?:#[^\n]*\n|\s)*(?:\$ )?(?:/\S*/)?curl(?:\.exe)?\s", re.ASCII)
+_METALINK = re.compile(r"<(?:[A-Za-z][\w.-]*:)?metalink[\s>/]")
 _OPTION_LINE = re.compile(r"^[ \t]+[a-z0-9-]+=", re.MULTILINE)
 _MIRRORS = re.compile(r"^[^#\s][^\n]*\t[ \t]*[A-Za-z][A-Za-z0-9+.-]*://", re.MULTILINE)
 _GID = re.compile(r"^ gid=[0-9a-f]{16}\s*$", re.MULTILINE)
@@ -69,6 +73,8 @@ def sniff(name: str, head: str) -> Format:
     start = head.lstrip()
     if start.startswith("{"):
         return Format.HAR if re.match(r'\{\s*"log"\s*:', start) else Format.JSONL
+    if start.startswith("<") and _METALINK.search(start):
+        return Format.METALINK
     if start.startswith(("<", "[")):
         kind = "XML or HTML" if start.startswith("<") else "a JSON array"
         raise InvalidRequest(f"{name} is {kind}, which is not read: write a list, or name its format with --format")
@@ -90,7 +96,8 @@ def read(
     Raises `InvalidRequest` that names `source` and the line.
     """
     count = 0
-    expand = reading.expand and format not in {Format.HAR, Format.CURL}  # a recording is literal; curl has rules of its own
+    # A recording and a Metalink are literal; curl has rules of its own.
+    expand = reading.expand and format not in {Format.HAR, Format.CURL, Format.METALINK}
     for found in _found(format, chunks, source, reading):
         for each in expanded(found, source) if expand and isinstance(found, Entry) else (found,):
             count += 1
@@ -130,6 +137,10 @@ def _found(format: Format, chunks: Iterable[str], source: str, reading: Reading)
             from dlm.intake.har import read_har
 
             return read_har(chunks, source, reading.wanted, reading.chosen)
+        case Format.METALINK:
+            from dlm.intake.metalink import read_metalink
+
+            return read_metalink(chunks, source)
         case Format.CURL:
             from dlm.intake.curl import read_curl
 

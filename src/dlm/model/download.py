@@ -77,6 +77,8 @@ class DownloadSpec:
     ftp_active: bool = False
     recursive: Recursion | None = None
     """What is wanted of the folder that the address names. Without it, the address is one file."""
+    follow: bool = True
+    """Whether what turns out to be a Metalink stands for the files that it names."""
 
     def __repr__(self) -> str:
         # A spec turns up in tracebacks and logs: what is secret in it must not.
@@ -87,6 +89,25 @@ class DownloadSpec:
     def streams_out(self) -> bool:
         """Whether the bytes go to standard output instead of a file."""
         return self.output == "-"
+
+    def without_secrets(self) -> DownloadSpec:
+        """The same for an address that a server has named: nothing that the user would show to his own servers only.
+
+        Headers, cookies, the referer, passwords, tokens, keys and names of profiles stay here. What is kept by host (netrc)
+        goes, since no other host sees it; and so does the proxy, which is the user's own.
+        """
+        return replace(
+            self,
+            headers=(),
+            cookies=None,
+            referer=None,
+            user=None,
+            bearer=None,
+            cert=None,
+            key=None,
+            profile=None,
+            anonymous=True,
+        )
 
     def check(self) -> DownloadSpec:
         """Itself. Raises `InvalidRequest` for what no adapter could carry out (control characters: RFC 9110, 5.5)."""
@@ -210,6 +231,11 @@ class Download:
     """When one that is waiting is tried again; `None` while it waits for the network."""
     attempts: int = 0
     """Tries in a row that ended in waiting without having brought a byte."""
+
+    @property
+    def stands_for_others(self) -> bool:
+        """Whether it is no file: a folder, or a Metalink that was followed; what it holds are downloads of its group."""
+        return self.spec.recursive is not None or (self.path is not None and self.path == self.spec.directory)
 
     @property
     def host(self) -> str:

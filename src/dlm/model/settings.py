@@ -137,6 +137,7 @@ class Settings:
     hostkey: str | None = _choice(Unit.TEXT, "trust the SSH server with this host key only", metavar="SHA256:…")
     overwrite: bool = _choice(Unit.SWITCH, "replace a finished file of the same name", False)
     resume: bool = _choice(Unit.SWITCH, "go on with what an earlier run has left", True)
+    follow: bool = _choice(Unit.SWITCH, "fetch the files that a Metalink names, not the Metalink itself", True)
     retries: int = _choice(Unit.COUNT, "try again this often after failures that may pass", 5, most=10_000)
     timeout: float = _choice(Unit.DURATION, "give a silent server this many seconds", 30.0, metavar="SECONDS")
     http3: bool = _choice(Unit.SWITCH, "try HTTP/3 first", False)

@@ -11,6 +11,7 @@ Rules
 * Of a lease and its twin the first to finish wins. When one is released, the other has no rest any more if it was behind,
   and goes on alone if it was ahead. A pair is neither stolen from nor extended nor hedged again. What both have written is
   counted once, because done spans are merged.
+* What was found to be wrong is spoiled, and free again: only done bytes that no lease may still write to.
 * A Part of unknown size is one span to `UNBOUNDED`, until `settle` says where it ended.
 """
 
@@ -74,6 +75,11 @@ class SegmentMap:
         """What nobody has and nobody fetches."""
         return subtract(self._whole, merge([*self._done, *(Span(lease.start, lease.stop) for lease in self._leases)]))
 
+    def kept(self) -> list[Span]:
+        """What is written and no lease writes to any more: of a lease and its twin the one behind still may."""
+        rests = merge(Span(lease.position, lease.stop) for lease in self._leases)
+        return [rest for span in self.done() for rest in subtract(span, rests)]
+
     def downloaded(self) -> int:
         """How many bytes are done."""
         return total(self.done())
@@ -118,6 +124,17 @@ class SegmentMap:
         gap = next((span for span in self.free() if span.start == lease.stop), None)
         if gap is not None and lease.twin is None and reach > lease.stop:
             lease.stop = min(gap.stop, reach)
+
+    def spoil(self, span: Span) -> None:
+        """What was written there is worth nothing: it is free again. Raises `ValueError` unless all of it is `kept`."""
+        if not any(kept.start <= span.start and span.stop <= kept.stop for kept in self.kept()):
+            raise ValueError(f"{span} is not done, or is being written to")
+        for lease in self._leases:
+            if lease.start < span.stop and lease.position > span.start:
+                # Its own part of the past would count as done again.
+                self._done = merge([*self._done, Span(lease.start, lease.position)])
+                lease.start = lease.position
+        self._done = [rest for each in self._done for rest in subtract(each, [span])]
 
     def settle(self, size: int) -> None:
         """The Part of unknown size turned out to have `size` bytes; whatever lies behind is forgotten."""

@@ -24,9 +24,7 @@ RELEASE = 10.0
 async def add(means: Means, requests: Sequence[AddRequest]) -> list[Added]:
     """See `ports.Downloads.add`."""
     for request in requests:
-        check(request.spec, means.sources)
-        if request.pieces is not None and request.pieces.check() and request.spec.range is not None:
-            raise InvalidRequest("a part of a file cannot be checked piece by piece: fetch all of it, or leave the pieces out")
+        check(request.spec, means.sources, request.pieces)
         if request.spec.streams_out:
             raise InvalidRequest("the queue cannot stream to standard output: write dlm get, or choose a file name")
     now = means.clock.wall()

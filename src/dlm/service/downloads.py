@@ -12,7 +12,7 @@ from dlm.model.message import Progressed
 from dlm.model.phase import Cause, Order
 from dlm.model.queue import Added, AddRequest, Change, Explanation, Finding, Ordered, Rates, Selection, Standing, Stats, Trial
 from dlm.model.rank import Lane
-from dlm.model.resource import Resource, Verified
+from dlm.model.resource import Pieces, Resource, Verified
 from dlm.ports import DownloadQuery, Outcome, Story, Worker
 from dlm.service import answers, live
 from dlm.service.means import Means
@@ -37,12 +37,14 @@ class LocalDownloads:
 
     # work --------------------------------------------------------------------------------------------------------------
 
-    async def fetch(self, specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
+    async def fetch(
+        self, specs: Sequence[DownloadSpec], jobs: int | None, *, pieces: Mapping[DownloadSpec, Pieces] | None = None
+    ) -> list[Outcome]:
         """See `ports.Downloads`."""
         from dlm.service import foreground
 
         await self._listen()
-        return await foreground.fetch(self._means, self._keepers, specs, jobs)
+        return await foreground.fetch(self._means, self._keepers, specs, jobs, pieces or {})
 
     async def run(self, *, stay: bool) -> None:
         """See `ports.Downloads`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dlm.model.address import without_credentials
@@ -12,6 +12,7 @@ from dlm.model.error import Conflict, DlmError, IllegalTransition, InvalidReques
 from dlm.model.event import DownloadAdded, PhaseChanged
 from dlm.model.phase import CLAIMED_PHASES, Cause, Intent, Phase
 from dlm.model.rank import Lane
+from dlm.model.resource import Pieces
 from dlm.policy.naming import check_output
 from dlm.ports import Outcome, Sources
 from dlm.service.means import LEASE, Means, fault_of
@@ -25,8 +26,10 @@ _TO_PENDING = {
 }
 
 
-def check(spec: DownloadSpec, sources: Sources) -> DownloadSpec:
-    """Itself. Raises `InvalidRequest` when it cannot be carried out as it is written."""
+def check(spec: DownloadSpec, sources: Sources, pieces: Pieces | None = None) -> DownloadSpec:
+    """Itself. Raises `InvalidRequest` when it cannot be carried out as it is written, or not with these pieces."""
+    if pieces is not None and pieces.check() and spec.range is not None:
+        raise InvalidRequest("a part of a file cannot be checked piece by piece: fetch all of it, or leave the pieces out")
     for uri in spec.check().uris:
         sources.pick(uri)
     if spec.recursive is not None and not sources.folders(spec.uris[0]).is_folder(spec.uris[0]):
@@ -37,16 +40,16 @@ def check(spec: DownloadSpec, sources: Sources) -> DownloadSpec:
     return spec
 
 
-async def enlist(means: Means, specs: Sequence[DownloadSpec]) -> list[Outcome]:
+async def enlist(means: Means, specs: Sequence[DownloadSpec], pieces: Mapping[DownloadSpec, Pieces]) -> list[Outcome]:
     """The downloads of these specs, in order: claimed for this process, or complete already, or with the fault that keeps
-    them from it, such as another process that is quicker."""
+    them from it, such as another process that is quicker. `pieces` go with those that are new."""
     outcomes = await _all_known(means, specs)
     fresh = [spec for spec, outcome in zip(specs, outcomes, strict=True) if outcome is None]
-    added = iter(await _added(means, fresh))
+    added = iter(await _added(means, fresh, pieces))
     return await _claimed(means, [outcome or next(added) for outcome in outcomes])
 
 
-async def _added(means: Means, specs: Sequence[DownloadSpec]) -> list[Outcome]:
+async def _added(means: Means, specs: Sequence[DownloadSpec], pieces: Mapping[DownloadSpec, Pieces]) -> list[Outcome]:
     """New downloads, claimed, in one transaction. Of processes that ask for the same at this moment, the first adds it."""
     now = means.clock.wall()
     new = [Download(id=new_id(), spec=spec, added=now, ready=now, lane=Lane.INTERACTIVE) for spec in specs]
@@ -55,7 +58,8 @@ async def _added(means: Means, specs: Sequence[DownloadSpec]) -> list[Outcome]:
     if streaming:
         await means.repository.add(streaming)
         means.publish(*map(DownloadAdded, streaming))
-    answers = await means.repository.add_claimed(lasting, means.owner, now, LEASE) if lasting else []
+    stated = {each.id: pieces[each.spec] for each in lasting if each.spec in pieces}
+    answers = await means.repository.add_claimed(lasting, means.owner, now, LEASE, pieces=stated) if lasting else []
     settled = {each.id: each for each in streaming}
     for mine, (there, transition) in zip(lasting, answers, strict=True):
         settled[mine.id] = there

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dlm.model.download import Download, DownloadSpec, new_id
+from dlm.model.download import Download, DownloadId, DownloadSpec, new_id
 from dlm.model.error import Conflict, IllegalTransition
 from dlm.model.event import DownloadAdded, PhaseChanged
 from dlm.model.message import Child, Expanded, Listed
 from dlm.model.phase import FINAL_PHASES, Cause, Order, Phase
 from dlm.model.rank import Lane
 from dlm.model.recursion import Tally
+from dlm.model.resource import Pieces
 from dlm.policy.newer import Fetched, has_changed
 from dlm.policy.offspring import reworded, root_of
 from dlm.ports import DownloadQuery, Outcome
@@ -32,18 +33,21 @@ async def expand(means: Means, found: Expanded, *, claims: bool) -> list[Outcome
     parent = await means.repository.get(found.id)
     known = await means.repository.same([child.spec for child in found.children])
     new: list[Download] = []
+    pieces: dict[DownloadId, Pieces] = {}
     outcomes: list[Outcome] = []
     again: list[Download] = []
     for child, same in zip(found.children, known, strict=True):
         there = next((each for each in reversed(same) if each.spec.range is None), None)
         if there is None:
             new.append(_download_of(means, parent, child))
+            pieces |= {new[-1].id: child.pieces} if child.pieces is not None else {}
         elif there.phase is Phase.COMPLETED and await _is_good(means, parent, child, there):
             outcomes.append(Outcome(there, already=True))
         elif _is_wanted_again(parent, there, claims=claims):
             again.append(await _taken_up(means, there, child.spec))
     claimed = await _claimed(means, again) if claims else again
-    answers = await means.repository.expand(found, new, means.owner, means.clock.wall(), lease=LEASE if claims else None)
+    lease = LEASE if claims else None
+    answers = await means.repository.expand(found, new, means.owner, means.clock.wall(), lease=lease, pieces=pieces)
     for mine, (there, transition) in zip(new, answers, strict=True):
         if there.id == mine.id:
             means.publish(DownloadAdded(mine), *([PhaseChanged(there, transition)] if transition is not None else []))
@@ -66,18 +70,20 @@ def sentence(tally: Tally, omission: str | None) -> str:
 
     files = f"{tally.files:,} file{'' if tally.files == 1 else 's'}"
     size = f" ({format_size(tally.size)})" if tally.size else ""
-    folders = f"{tally.folders:,} folder{'' if tally.folders == 1 else 's'}"
+    folders = f" in {tally.folders:,} folder{'' if tally.folders == 1 else 's'}" if tally.folders else ""
     if not tally.omitted:
-        return f"listed {files}{size} in {folders}"
+        return f"listed {files}{size}{folders}"
     names = "1 name was" if tally.omitted == 1 else f"{tally.omitted:,} names were"
-    return f"listed {files}{size} in {folders}; {names} left out{f': {omission}' if omission else ''}"
+    return f"listed {files}{size}{folders}; {names} left out{f': {omission}' if omission else ''}"
 
 
 async def gone_on_with(means: Means, parent: Download) -> list[Download]:
-    """What an earlier run of a recursive fetch has found and not brought: claimed for this process, with the access of now."""
+    """What an earlier run has found in a folder, or in a Metalink, and not brought: claimed for this process. Files of a folder
+    are had with the access of now."""
     unfinished = frozenset(Phase) - {Phase.COMPLETED}
     query = DownloadQuery(group=group_of(parent), phases=unfinished, limit=_MOST)
-    root = root_of(parent.spec)
+    walks = parent.spec.recursive is not None
+    root = root_of(parent.spec) if walks else parent.spec.directory
     left = [each for each in reversed(await means.repository.find(query)) if _is_child(parent, each, root)]
     if not left:
         return []
@@ -86,7 +92,9 @@ async def gone_on_with(means: Means, parent: Download) -> list[Download]:
     for answer in answers:
         if answer.transition is not None:
             means.publish(PhaseChanged(answer.download, answer.transition))
-    return await _claimed(means, [await _with_access(means, parent, answer.download) for answer in answers])
+    # The files of a Metalink are had from strangers: what the access of their parent is is none of theirs.
+    again = [await _with_access(means, parent, each.download) if walks else each.download for each in answers]
+    return await _claimed(means, again)
 
 
 def group_of(parent: Download) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from dlm.model.download import Download, DownloadSpec
 from dlm.model.error import DlmError
 from dlm.model.event import PhaseChanged
 from dlm.model.phase import Cause, Order, Phase
+from dlm.model.resource import Pieces
+from dlm.policy.described import is_called_so
 from dlm.ports import Outcome, Step
 from dlm.service.carrier import Carrier
 from dlm.service.enlisting import check, enlist
@@ -18,16 +20,22 @@ from dlm.service.means import Means
 from dlm.service.places import Places
 
 
-async def fetch(means: Means, keepers: set[Keeper], specs: Sequence[DownloadSpec], jobs: int | None) -> list[Outcome]:
+async def fetch(
+    means: Means,
+    keepers: set[Keeper],
+    specs: Sequence[DownloadSpec],
+    jobs: int | None,
+    pieces: Mapping[DownloadSpec, Pieces],
+) -> list[Outcome]:
     """See `ports.Downloads.fetch`. The Keeper stands in `keepers` meanwhile, to be woken by whoever is nudged."""
     for spec in specs:
-        check(spec, means.sources)
+        check(spec, means.sources, pieces.get(spec))
     carrier = Carrier(means, means.worker, retries=False, leaving=Cause.HALTED)
     keeper = Keeper(means, carrier, means.worker)
     keepers.add(keeper)
     keeping: asyncio.Future[None] | None = None
     try:
-        outcomes = await enlist(means, specs)
+        outcomes = await enlist(means, specs, pieces)
         await keeper.tell([outcome.download for outcome in outcomes])
         keeping = asyncio.ensure_future(keeper.keep())
         wanted = {each.download.id: each.download for each in outcomes if not each.already and each.download.fault is None}
@@ -49,7 +57,7 @@ async def fetch(means: Means, keepers: set[Keeper], specs: Sequence[DownloadSpec
 
 
 async def _gone_on_with(means: Means, parent: Download) -> list[Download]:
-    if parent.spec.recursive is None:
+    if parent.spec.recursive is None and not is_called_so(parent.spec):
         return []
     from dlm.service.expanding import gone_on_with
 

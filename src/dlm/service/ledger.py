@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dlm.model.download import Download, DownloadId
 from dlm.model.error import DlmError
-from dlm.model.event import ConnectionClosed, PhaseChanged, ProgressMade
+from dlm.model.event import MIRROR_DROPPED, MIRROR_LIED, ConnectionClosed, PhaseChanged, ProgressMade, RuntimeWarned
 from dlm.model.message import (
     Checkpointed,
     Commitment,
@@ -15,6 +15,7 @@ from dlm.model.message import (
     Expanded,
     Gathered,
     Listed,
+    MirrorDropped,
     News,
     Observed,
     Progressed,
@@ -87,6 +88,8 @@ class Ledger:
             self._means.bus.publish(ProgressMade(message))
         elif isinstance(message, Gathered):
             self._gathered(message.id)
+        elif isinstance(message, MirrorDropped):
+            self._means.bus.publish(RuntimeWarned(MIRROR_LIED if message.lied else MIRROR_DROPPED, str(message), message.id))
         else:
             self._means.bus.publish(ConnectionClosed(message))
 

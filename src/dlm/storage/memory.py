@@ -86,7 +86,14 @@ class MemoryRepository:
         return [moves[each.id] if each is mine else (self._records.get(each.id), None) for mine, each in answers]
 
     async def expand(
-        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+        self,
+        found: Expanded,
+        children: Sequence[Download],
+        owner: str,
+        now: float,
+        *,
+        lease: float | None = None,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
         changes.demand_owner(self._records.get(found.id), owner)
         if found.read is not None:
@@ -98,8 +105,8 @@ class MemoryRepository:
                 left.setdefault(each.path, each)
             self._records.tallies[found.id] = found.tally
         if lease is not None:
-            return await self.add_claimed(children, owner, now, lease)
-        return [(each, None) for each in await self.add(children, unless_known=True)]
+            return await self.add_claimed(children, owner, now, lease, pieces=pieces)
+        return [(each, None) for each in await self.add(children, unless_known=True, pieces=pieces)]
 
     async def frontier_of(self, id: DownloadId) -> Frontier | None:
         left = tuple(self._records.folders.get(id, {}).values())

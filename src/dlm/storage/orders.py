@@ -36,7 +36,8 @@ _ALWAYS = frozenset({"limit_rate", "retries"})
 
 _KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(
-        ("netrc", "insecure", "overwrite", "resume", "http3", "anonymous", "requester_pays", "ftp_tls", "ftp_active"), (bool,)
+        ("netrc", "insecure", "overwrite", "resume", "http3", "anonymous", "requester_pays", "ftp_tls", "ftp_active", "follow"),
+        (bool,),
     ),
     **dict.fromkeys(("connections", "retries"), (int,)),
     "limit_rate": (int, type(None)),

@@ -88,7 +88,14 @@ class SqliteRepository:
         return await self._thread.write(lambda statements: adding.add_claimed(statements, claims, columns, pieces))
 
     async def expand(
-        self, found: Expanded, children: Sequence[Download], owner: str, now: float, *, lease: float | None = None
+        self,
+        found: Expanded,
+        children: Sequence[Download],
+        owner: str,
+        now: float,
+        *,
+        lease: float | None = None,
+        pieces: Mapping[DownloadId, Pieces] | None = None,
     ) -> list[tuple[Download, Transition | None]]:
         claims = None if lease is None else adding.claims_of(children, owner, now, lease)
         columns = await adding.columns_of(children if claims is None else [held for held, _ in claims])
@@ -97,8 +104,8 @@ class SqliteRepository:
             changes.demand_owner(access.get(statements, found.id), owner)
             frontiers.advance(statements, found)
             if claims is not None:
-                return adding.add_claimed(statements, claims, columns, None)
-            return [(there, None) for there in adding.add(statements, children, columns, None, unless_known=True)]
+                return adding.add_claimed(statements, claims, columns, pieces)
+            return [(there, None) for there in adding.add(statements, children, columns, pieces, unless_known=True)]
 
         return await self._thread.write(work)
 

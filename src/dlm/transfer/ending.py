@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dlm.model.download import Download
+from dlm.model.download import Checkpoint, Download
 from dlm.model.error import DigestMismatch, NameTaken
 from dlm.model.message import Completing, Published
 from dlm.model.resource import Resource, Verified
@@ -16,6 +16,19 @@ from dlm.policy.continuity import confidence
 from dlm.ports import Reporter, Store
 from dlm.transfer.hashing import RunningDigest
 from dlm.transfer.work import Work
+
+
+async def was_published(download: Download, checkpoint: Checkpoint | None, store: Store, reporter: Reporter) -> bool:
+    """Whether an earlier run has named the file, and was stopped before that could be recorded. Now it is."""
+    if download.path is None or checkpoint is None or download.verified is None:
+        return False
+    if not store.confirm(download.path, checkpoint.place):
+        return False
+    size = checkpoint.resource.part.size
+    whole = replace(checkpoint, done=(Span(0, size),)) if size else checkpoint
+    await reporter.commit(Completing(download.id, whole, download.path, download.verified))
+    await reporter.commit(Published(download.id, download.path))
+    return True
 
 
 def judge(

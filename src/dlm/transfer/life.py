@@ -10,35 +10,34 @@ what failed decides: the same again, anew, the next mirror, or the end          
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
-from dlm.model.message import Completing, Published, Start
+from dlm.model.message import Start
 from dlm.model.queue import Rates
-from dlm.model.resource import Mirror, Verified, strongest
-from dlm.model.span import Span
+from dlm.model.resource import Mirror, Verified
 from dlm.policy.continuity import may_continue
+from dlm.policy.described import is_description
+from dlm.policy.pieces import demand_fitting
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Opening, Reporter
 from dlm.transfer.alongside import alongside, uninterrupted
 from dlm.transfer.checkpoints import Checkpointer
-from dlm.transfer.ending import judge, publish
+from dlm.transfer.ending import publish, was_published
 from dlm.transfer.gate import Gate
-from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
 from dlm.transfer.limits import Tap
 from dlm.transfer.patience import Patience
+from dlm.transfer.proof import Proof
 from dlm.transfer.reserving import Reserving, target
 from dlm.transfer.segmented import SegmentedDriver, TransferContext
 from dlm.transfer.small import SmallFiles
 from dlm.transfer.work import Tools, Work
 
-HASHING_PAUSE = 0.1
 SYNCS = 32
 """Files that are synced at once, at most."""
 
@@ -51,6 +50,7 @@ class InlineWorker:
         # Syncs only wait for the disk, which serves many at once better than one after another.
         self._disk = ThreadPoolExecutor(SYNCS, "sync")
         self._small = SmallFiles(self._disk)
+        self._lives: dict[DownloadId, Life] = {}
 
     async def carry(self, start: Start, reporter: Reporter) -> None:
         """See `ports.Worker`."""
@@ -61,11 +61,20 @@ class InlineWorker:
             await Expanding(self._tools, start, reporter).live()
             return
         with limiter.tap(download.id, download.host, download.spec.limit_rate) as tap:
-            await Life(self._tools, start, reporter, tap, self._small).live()
+            life = self._lives[download.id] = Life(self._tools, start, reporter, tap, self._small)
+            try:
+                await life.live()
+            finally:
+                del self._lives[download.id]
 
     def limit(self, rates: Rates, downloads: Mapping[DownloadId, int | None]) -> None:
         """See `ports.Worker`."""
         self._tools.limiter.limit(rates, downloads)
+
+    def offer(self, id: DownloadId, uris: Sequence[str]) -> None:
+        """See `ports.Worker`."""
+        if (life := self._lives.get(id)) is not None:
+            life.offer(uris)
 
     @property
     def carriers(self) -> int:
@@ -99,9 +108,13 @@ class Life:
         self._single = False
         self._work: Work | None = None
 
+    def offer(self, uris: Sequence[str]) -> None:
+        """Further addresses of the same file, named by the user."""
+        self._uris += [uri for uri in uris if uri not in self._uris]
+
     async def live(self) -> None:
         """Carry it through. Raises the error that ended it."""
-        if await self._was_published():
+        if await was_published(self._download, self._checkpoint, self._store, self._reporter):
             return
         if not self._spec.resume:
             self._anew()
@@ -112,20 +125,6 @@ class Life:
                 await self._recover(error)
             else:
                 return
-
-    # [1] ---------------------------------------------------------------------------------------------------------------
-
-    async def _was_published(self) -> bool:
-        download, checkpoint = self._download, self._checkpoint
-        if download.path is None or checkpoint is None or download.verified is None:
-            return False
-        if not self._store.confirm(download.path, checkpoint.place):
-            return False
-        size = checkpoint.resource.part.size
-        whole = replace(checkpoint, done=(Span(0, size),)) if size else checkpoint
-        await self._reporter.commit(Completing(download.id, whole, download.path, download.verified))
-        await self._reporter.commit(Published(download.id, download.path))
-        return True
 
     # [2] ---------------------------------------------------------------------------------------------------------------
 
@@ -179,7 +178,12 @@ class Life:
         opening: Opening | None
         opening = await (source.open(uri, self._spec) if light else self._patience.open(source, uri, self._spec))
         assert opening is not None
-        if not self._tap.bound and self._small.takes(opening.resource, self._spec):
+        if is_description(self._spec, opening.resource):
+            from dlm.transfer.following import follow
+
+            await follow(opening, self._download, self._reporter, light=light)
+            return None
+        if not self._tap.bound and self._start.pieces is None and self._small.takes(opening.resource, self._spec):
             opening = await self._small.publish(opening, self._download, self._store, self._reporter)
         if opening is not None and light:
             await opening.close()
@@ -190,6 +194,8 @@ class Life:
         uri = self._uris[0]
         try:
             resource = replace(opening.resource, ranged=False) if self._single else opening.resource
+            if self._start.pieces is not None and resource.part.size is not None:
+                demand_fitting(self._start.pieces, resource.part.size, without_credentials(uri))
             sink, self._checkpoint = await self._reserving.reserve(resource, uri)
         except BaseException:
             await opening.close()
@@ -200,30 +206,19 @@ class Life:
     # [3] ---------------------------------------------------------------------------------------------------------------
 
     async def _transfer(self, work: Work) -> Verified:
-        wanted = self._spec.checksum or strongest(work.resource.part.digests)
-        digest = RunningDigest(wanted) if wanted is not None else None
         self._tap.aim(host_of(work.mirror.uri))
         gate = Gate(self._tools.clock, self._tap)
         checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._small.disk)
-        companions: list[Coroutine[Any, Any, None]] = [checkpointer.keep()]
-        sink, hasher = work.sink, None
-        if digest is not None and self._spec.streams_out:
-            sink = HashingSink(work.sink, digest)
-        elif digest is not None:
-            hasher = PrefixHasher(work.sink, digest, work.segments.prefix)
-            companions.append(hasher.follow(HASHING_PAUSE))
         driver = SegmentedDriver(work.source, work.mirror, work.opening)
-        context = self._context(gate, digest_known=digest is not None)
+        proof = Proof(work, self._spec, self._start.pieces, lambda _: (without_credentials(work.mirror.uri),))
+        companions = [checkpointer.keep(), *proof.companions()]
+        context = self._context(gate, proof)
         try:
-            await alongside(driver.run(work.resource, work.segments, sink, context), *companions, ending=gate.halt)
+            await alongside(driver.run(work.resource, work.segments, proof.sink, context), *companions, ending=gate.halt)
             await self._learn(work, driver)
-            if hasher is not None:
-                await hasher.catch_up()
-            name, done = work.sink.place.name, work.segments.done()
-            return judge(work.resource, name, done, digest, users=self._spec.checksum is not None, joined=driver.joined)
+            return await proof.verdict(joined=driver.joined)
         except BaseException as error:
-            if hasher is not None:
-                hasher.stop()
+            proof.stop()
             await self._save(checkpointer)
             if isinstance(error, TransferError):
                 with suppress(DlmError):
@@ -232,17 +227,17 @@ class Life:
         finally:
             gate.close()
             await checkpointer.close()
-            if hasher is not None:
-                await hasher.close()
+            await proof.close()
 
-    def _context(self, gate: Gate, *, digest_known: bool) -> TransferContext:
+    def _context(self, gate: Gate, proof: Proof) -> TransferContext:
         return TransferContext(
             spec=self._spec,
             gate=gate,
             clock=self._tools.clock,
             patience=self._patience,
-            digest_known=digest_known,
+            digest_known=proof.known,
             report=self._reporter.post,
+            approve=proof.approve,
             id=self._download.id,
         )
 

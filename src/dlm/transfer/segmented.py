@@ -3,17 +3,16 @@
     until every byte is done:
         start what the staffing wants: connections on free spans, on stolen shares, on what is fetched twice  [1]
         a connection ends: its lease goes back; what it failed with decides what follows                      [2]
-        some times a second: measure, let the staffing judge, end what it gives up; report, and once more
-        at the end                                                                                            [3]
+        some times a second: measure, let the staffing judge, end what it gives up; report, at the end too            [3]
 
-It promises that on return the SegmentMap is complete. It does not promise that anything is durable, nor that the
-bytes are the right ones: checkpoints, verification and publishing are the business of `life`.
+It promises that on return the SegmentMap is complete, and approved. It does not promise that anything is durable:
+checkpoints, verification and publishing are the business of `life`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId, DownloadSpec
@@ -47,7 +46,7 @@ LEVELS = frozenset({"total", "host", "download"})
 
 @dataclass(frozen=True, slots=True)
 class TransferContext:
-    """What a Driver works with, beside the Resource and its Sink."""
+    """What a Driver works with. `approve`, asked when all has come, frees what came wrong, and says whether nothing did."""
 
     spec: DownloadSpec
     gate: Gate
@@ -55,6 +54,7 @@ class TransferContext:
     patience: Patience
     digest_known: bool
     report: Callable[[News], None]
+    approve: Callable[[], Awaitable[bool]]
     id: DownloadId
 
 
@@ -95,7 +95,7 @@ class SegmentedDriver:
         self._speed = Speedometer(context.clock.monotonic(), segments.downloaded())
         self.joined = self.joined or segments.downloaded() > 0
         try:
-            while not segments.complete:
+            while not (segments.complete and await context.approve()):
                 self._staff()
                 await self._wait()
                 self._settle_ended()

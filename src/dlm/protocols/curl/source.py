@@ -33,9 +33,10 @@ from dlm.protocols.curl.head import Reply
 from dlm.protocols.curl.jars import CookieJars
 from dlm.protocols.curl.multi import CurlLoop
 from dlm.protocols.curl.options import Ask
-from dlm.protocols.http.address import child, is_folder
-from dlm.protocols.http.fields import content_length
+from dlm.protocols.http.address import child, is_folder, site
+from dlm.protocols.http.fields import Fields, content_length
 from dlm.protocols.http.judgement import REDIRECTS, RangeRequest, is_encoded, judge_opening, judge_range, refusal
+from dlm.protocols.http.mirrors import with_named_mirrors
 
 if TYPE_CHECKING:
     from dlm.protocols.http.index import Index
@@ -47,12 +48,14 @@ _COMPRESSED = re.compile(r"[^/?#]*//[^/?#]*/[^?#]*\.(gz|tgz|bz2|xz|zst|br|svgz|l
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Where a chain of redirects ended: the exchange whose head is there, and the address that gave it."""
+    """Where a chain of redirects ended: the exchange whose head is there, and the address that gave it. `passed` are the
+    heads of the redirects, with their addresses."""
 
     exchange: Exchange
     reply: Reply
     uri: str
     home: bool
+    passed: tuple[tuple[str, Fields], ...] = ()
 
 
 class HttpOpening:
@@ -89,7 +92,7 @@ class HttpSource:
 
     async def open(self, uri: str, spec: DownloadSpec) -> HttpOpening:
         """See `ports.Source`. Asks with a range from the start, which shows whether the server knows ranges."""
-        self._openings[_origin(_site(uri))] += 1
+        self._openings[_origin(site(uri))] += 1
         asked = "0-" if spec.range is None else f"{spec.range.start}-{spec.range.stop - 1}"
         version = self._version(uri, spec, bulk=False)
         ask = Ask(uri, home=True, range=asked, decode=self._decodes(uri), version=version, literal=self._dialect.objects)
@@ -111,6 +114,8 @@ class HttpSource:
             status, fields = arrival.reply.status, arrival.reply.fields
             now, version = self._clock.wall(), arrival.reply.version
             resource = judge_opening(status, fields, mirror, spec.range, decoded=ask.decode, now=now, version=version)
+            if spec.range is None and not self._dialect.objects:
+                resource = with_named_mirrors(resource, (*arrival.passed, (arrival.uri, fields)))
         except BaseException:
             arrival.exchange.close()
             raise
@@ -224,13 +229,14 @@ class HttpSource:
     ) -> Arrival:
         """Ask, and go where redirects lead, until a reply is none. `hops` receives every address that was asked."""
         hops = [ask.uri] if hops is None else hops
+        passed: tuple[tuple[str, Fields], ...] = ()
         while True:
             exchange = Exchange(self._loop_for(ask), ask, spec, self._jars.of(spec), judge)
             try:
                 # The first byte may take longer than the next one.
                 reply = await exchange.head(2 * spec.timeout)
                 if not self._leads_on(reply):
-                    return Arrival(exchange, reply, ask.uri, ask.home)
+                    return Arrival(exchange, reply, ask.uri, ask.home, passed)
                 await exchange.discard()
             except BaseException:
                 exchange.close()
@@ -244,6 +250,7 @@ class HttpSource:
                 revisit=reply.fields.get("set-cookie") is not None,
             )
             hops.append(hop.uri)
+            passed = (*passed, (ask.uri, reply.fields))
             ask = replace(ask, uri=hop.uri, home=ask.home and hop.same_origin)
 
     def _leads_on(self, reply: Reply) -> bool:
@@ -279,7 +286,7 @@ class HttpSource:
             return pycurl.CURL_HTTP_VERSION_3
         if bulk:
             return pycurl.CURL_HTTP_VERSION_1_1
-        place = _origin(_site(uri))
+        place = _origin(site(uri))
         if place.scheme != "https" or self._openings[place] < MULTIPLEX_FROM:
             return pycurl.CURL_HTTP_VERSION_1_1
         return pycurl.CURL_HTTP_VERSION_2TLS
@@ -287,12 +294,6 @@ class HttpSource:
     def _decodes(self, uri: str) -> bool:
         """Whether a content coding is to be undone. Of a file that is compressed by its own name it is the file's own."""
         return not self._dialect.objects and _COMPRESSED.match(uri) is None
-
-
-def _site(uri: str) -> str:
-    """The address up to its path, for what all files of a site have in common."""
-    end = uri.find("/", len("https://"))
-    return uri if end < 0 else uri[:end]
 
 
 _origin = lru_cache(maxsize=1024)(origin)

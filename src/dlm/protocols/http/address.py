@@ -68,3 +68,9 @@ def _ascii_host(host: str, uri: str) -> str:
 
 def _not_a_host(uri: str, why: str) -> InvalidRequest:
     return InvalidRequest(f"{without_credentials(uri)} cannot be asked for: {why}")
+
+
+def site(uri: str) -> str:
+    """The address up to its path, for what all files of a site have in common."""
+    end = uri.find("/", len("https://"))
+    return uri if end < 0 else uri[:end]

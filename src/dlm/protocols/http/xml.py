@@ -81,6 +81,9 @@ class Records:
             self._parser.Parse(piece, final)
         except self._malformed as error:
             raise ProtocolViolation(f"{self._shown} sends XML that cannot be read: {error}", uri=self._shown) from error
+        # What Python knows as an encoding, or does not, and expat cannot use.
+        except (LookupError, ValueError) as error:
+            raise ProtocolViolation(f"{self._shown} sends XML in an encoding that is not known", uri=self._shown) from error
         if self._fed - self._mark > 2 * LARGEST_RECORD:
             raise self._hostile(f"an element of more than {LARGEST_RECORD // 1024} KiB")
 
