@@ -170,11 +170,15 @@ class QueueTwin:
     async def edit(self, reference: str, change: Change) -> Download:
         """Refused for what runs, unless it is the rate."""
         id = self.identify(reference)
-        if self.downloads[id].phase in CLAIMED_PHASES and set(change.fields) - {"limit_rate", "retries"}:
+        if self.downloads[id].phase in CLAIMED_PHASES and set(change.fields) - {"limit_rate", "retries", "uris"}:
             raise Conflict("the directory cannot change while it runs: pause it first")
         self.changes.append((id, change))
-        spec = replace(self.downloads[id].spec, **change.fields)  # type: ignore[arg-type]  # fields of a spec
+        before = self.downloads[id].spec
+        spec = replace(before, **change.fields)  # type: ignore[arg-type]  # fields of a spec
+        spec = replace(spec, uris=(*spec.uris, *change.mirrors))
         self.downloads[id] = replace(self.downloads[id], spec=spec)
+        if spec.uris != before.uris and self.downloads[id].phase is Phase.FAILED:
+            self.move_phase(id, Cause.RETRIED)
         self.publish(DownloadEdited(self.downloads[id]))
         return self.downloads[id]
 

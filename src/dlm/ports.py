@@ -495,8 +495,10 @@ class Repository(Protocol):
     async def amend(self, id: DownloadId, change: Change, now: float) -> Download:
         """Apply an edit. Raises `InvalidRequest` for fields that make no sense, and `Conflict` while an owner holds it.
 
-        The rate limit, the number of retries and the priority may change at any time. `start_at` in the future moves a
-        pending or waiting download to WAITING until then (DEFERRED); in other phases it makes no sense.
+        The addresses, the rate limit, the number of retries and the priority may change at any time. `start_at` in the future
+        moves a pending or waiting download to WAITING until then (DEFERRED); in other phases it makes no sense. Without it,
+        other addresses put what has failed back to work (RETRIED), and what waits because it has failed (RESUMED). The
+        checkpoint stays.
         """
 
     async def respecify(self, id: DownloadId, spec: DownloadSpec) -> Download:
@@ -666,7 +668,10 @@ class Downloads(Protocol):
         """Where a pending download stands in the queue, `None` for any other."""
 
     async def edit(self, reference: str, change: Change) -> Download:
-        """Change what was asked for. Rate, retries and priority change while it runs; the rest while it does not."""
+        """Change what was asked for. Addresses, rate, retries and priority change while it runs; the rest while it does not.
+
+        New addresses are offered to the transfer that runs, and put back to work what has failed.
+        """
 
     async def preview(self, spec: DownloadSpec) -> Resource:
         """What the address turns out to be, with the name that the file would get. Nothing is added or written."""

@@ -232,20 +232,68 @@ class EditContract(StateSuite):
 
         play(scenario)
 
-    def test_while_a_worker_holds_it_only_rate_retries_and_priority_change(self, play: Play) -> None:
+    def test_while_a_worker_holds_it_only_addresses_rate_retries_and_priority_change(self, play: Play) -> None:
         """Everything else is a Conflict, and changes nothing; when the lease has run out it may change."""
         held = in_phase(Phase.RUNNING, lease_until=50.0)
 
         async def scenario(repository: Repository) -> None:
             await repository.add([held])
-            free = Change(fields={"limit_rate": 5, "retries": 0}, priority=Priority.LOW)
+            free = Change(fields={"limit_rate": 5, "retries": 0}, mirrors=("https://i/f",), priority=Priority.LOW)
             changed = await repository.amend(held.id, free, 1.0)
             assert (changed.spec.limit_rate, changed.spec.retries, changed.priority) == (5, 0, Priority.LOW)
+            assert changed.spec.uris == ("https://h/f", "https://i/f")
+            assert (changed.phase, changed.owner) == (Phase.RUNNING, held.owner)
             for change in (Change(fields={"limit_rate": 6, "output": "x"}), Change(group="g"), Change(start_at=99.0)):
                 with pytest.raises(Conflict):
                     await repository.amend(held.id, change, 1.0)
             assert await repository.get(held.id) == changed
             assert (await repository.amend(held.id, Change(group="g"), 50.0)).group == "g"
+
+        play(scenario)
+
+    def test_addresses_are_replaced_or_added(self, play: Play) -> None:
+        """Further ones go behind the others, each once; the checkpoint stays, and the host is that of the first."""
+        download = a_download()
+
+        async def scenario(repository: Repository) -> None:
+            await repository.add([download])
+            await repository.checkpoint(download.id, a_checkpoint(Span(0, 9)))
+            for change, uris in (
+                (Change(mirrors=("https://i/f", "https://h/f", "https://i/f")), ("https://h/f", "https://i/f")),
+                (Change(fields={"uris": ("https://j/f",)}, mirrors=("https://i/f",)), ("https://j/f", "https://i/f")),
+                (Change(fields={"uris": ("https://k/f", "https://l/f")}), ("https://k/f", "https://l/f")),
+            ):
+                changed = await repository.amend(download.id, change, 1.0)
+                assert changed.spec.uris == uris
+            assert changed.host == "k:443"
+            assert await repository.same([replace(download.spec, uris=("https://k/f",))]) == [[changed]]
+            assert await repository.checkpoint_of(download.id) == a_checkpoint(Span(0, 9))
+            for wrong in (Change(mirrors=("nonsense",)), Change(fields={"uris": 5}, mirrors=("https://i/f",))):
+                with pytest.raises(InvalidRequest):
+                    await repository.amend(download.id, wrong, 1.0)
+
+        play(scenario)
+
+    def test_other_addresses_put_what_has_failed_back_to_work(self, play: Play) -> None:
+        """Failed, or waiting because it has failed; not what the user has stopped, put off, or given the same addresses."""
+        failed = in_phase(Phase.FAILED, fault=FAULT, attempts=3)
+        waiting = in_phase(Phase.WAITING, fault=FAULT, attempts=3, due=90.0)
+        others = [in_phase(phase, fault=FAULT) for phase in (Phase.PAUSED, Phase.CANCELLED, Phase.COMPLETED)]
+        put_off = in_phase(Phase.WAITING, due=90.0)
+        change = Change(fields={"uris": ("https://i/f",)})
+
+        async def scenario(repository: Repository) -> None:
+            await repository.add([failed, waiting, *others, put_off])
+            for download, cause in ((failed, Cause.RETRIED), (waiting, Cause.RESUMED)):
+                same = Change(fields={"uris": download.spec.uris}, mirrors=download.spec.uris)
+                assert await repository.amend(download.id, same, 5.0) == download
+                tried = await repository.amend(download.id, change, 5.0)
+                assert tried == await repository.get(download.id)
+                assert (tried.phase, tried.fault, tried.attempts, tried.lane) == (Phase.PENDING, None, 0, Lane.INTERACTIVE)
+                assert await causes(repository, download.id) == [cause]
+            for download in (*others, put_off):
+                assert (await repository.amend(download.id, change, 5.0)).phase is download.phase
+                assert await causes(repository, download.id) == []
 
         play(scenario)
 

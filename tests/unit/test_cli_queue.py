@@ -294,6 +294,37 @@ def test_edit_changes_what_is_named(dlm: Runner, tmp_path: Path) -> None:
     assert "secret" not in dlm("edit", "1", "--json", "--bearer", "secret").out
 
 
+def test_an_address_is_replaced_or_added(dlm: Runner) -> None:
+    """All of them by --url, one more by --add-mirror; what follows from it is said, and secrets are not repeated."""
+    dlm.twin.keep("https://h/a")
+    new = "https://user:secret@i/a?signature=hidden"
+    ran = dlm("edit", "1", "--url", new, "--url", "https://j/a", "--add-mirror", "https://k/a?token=hidden")
+    assert ran.code == 0, ran.err
+    ((_, change),) = dlm.twin.changes
+    assert change.fields == {"uris": (new, "https://j/a")}
+    assert change.mirrors == ("https://k/a?token=hidden",)
+    assert "url https://i/a?signature=***" in ran.out
+    assert "mirror https://k/a?token=***; it is queued, and begins (dlm run)" in ran.out
+    assert "secret" not in ran.out + ran.err
+    assert "hidden" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        (Phase.FAILED, "it is queued, and begins (dlm run)"),
+        (Phase.PAUSED, "it is paused: dlm resume 1"),
+        (Phase.RUNNING, "it runs, and the new address is offered to it"),
+        (Phase.CANCELLED, "it is cancelled: dlm retry 1"),
+        (Phase.COMPLETED, "it is completed: dlm retry 1"),
+    ],
+)
+def test_what_follows_from_another_address_is_said(dlm: Runner, phase: Phase, words: str) -> None:
+    """In every phase."""
+    dlm.twin.keep("https://h/a", phase)
+    assert words in dlm("edit", "1", "--add-mirror", "https://i/a").out
+
+
 def test_an_edit_that_must_wait_is_refused(dlm: Runner) -> None:
     """What cannot change while it runs is one sentence."""
     dlm.twin.keep("https://h/a", Phase.RUNNING)

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from dlm.model.error import DiskFull, ServerBusy, ServerFailed, Unreachable
+import pytest
+
+from dlm.model.error import Conflict, DiskFull, ServerBusy, ServerFailed, Unreachable
 from dlm.model.phase import Cause, Order, Phase
 from dlm.model.queue import Change, Selection
 from dlm.model.rank import Lane, Priority
@@ -348,7 +350,7 @@ def test_a_run_leaves_a_foreground_fetch_alone() -> None:
 
 
 def test_a_rate_may_change_while_it_runs_and_other_things_may_not() -> None:
-    """A live edit of the limit reaches the transfer; another address has to wait for a pause."""
+    """A live edit of the limit reaches the transfer; another directory has to wait for a pause."""
 
     async def story(house: House) -> None:
         process = house.process()
@@ -358,6 +360,8 @@ def test_a_rate_may_change_while_it_runs_and_other_things_may_not() -> None:
             await seconds(1)
             edited = await process.edit(added.download.id, Change(fields={"limit_rate": 1000}))
             assert edited.spec.limit_rate == 1000
+            with pytest.raises(Conflict, match="pause it"):
+                await process.edit(added.download.id, Change(fields={"directory": "/e"}))
             await seconds(0.1)
             assert (await process.explain(added.download.id)).constraints
 

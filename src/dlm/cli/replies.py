@@ -9,6 +9,7 @@ from enum import Enum
 from dlm.cli.facts import spec_facts
 from dlm.cli.sentences import kept
 from dlm.cli.when import moment
+from dlm.model.address import without_credentials
 from dlm.model.download import Download
 from dlm.model.phase import CLAIMED_PHASES, Intent, Order, Phase, status
 from dlm.model.queue import Added, Change, Ordered, Standing
@@ -104,11 +105,31 @@ def moved_line(download: Download, standing: Standing) -> str:
 def edited_line(download: Download, change: Change) -> str:
     """What is different now."""
     facts = spec_facts(download.spec)
-    words = [f"{name.replace('_', ' ')} {_shown(name, facts[name])}" for name in change.fields]
+    words = [f"{_NAMES.get(name, name.replace('_', ' '))} {_shown(name, facts[name])}" for name in change.fields]
+    words += [f"mirror {without_credentials(uri)}" for uri in change.mirrors]
     words += [f"priority {change.priority.name.lower()}"] if change.priority is not None else []
     words += [f"group {change.group}"] if change.group is not None else []
     words += [f"start at {moment(change.start_at)}"] if change.start_at is not None else []
-    return f"{'Changed':<9} {titled(download)}  {printable(', '.join(words))}"
+    line = f"{'Changed':<9} {titled(download)}  {printable(', '.join(words))}"
+    return f"{line}; {_consequence(download)}" if change.mirrors or "uris" in change.fields else line
+
+
+_NAMES = {"uris": "url"}
+
+
+def _consequence(download: Download) -> str:
+    """What follows from other addresses, in the phase in which the download stands."""
+    short = download.id[:8]
+    goes_on = f"goes on at {kept(download)}" if download.downloaded else "begins"
+    match download.phase:
+        case Phase.PENDING | Phase.WAITING:
+            return f"it is queued, and {goes_on} (dlm run)"
+        case Phase.PAUSED:
+            return f"it is paused: dlm resume {short} goes on"
+        case Phase.COMPLETED | Phase.CANCELLED:
+            return f"it is {download.phase.value}: dlm retry {short} fetches it from there"
+        case _:
+            return "it runs, and the new address is offered to it"
 
 
 def _shown(name: str, value: object) -> str:
@@ -116,7 +137,7 @@ def _shown(name: str, value: object) -> str:
         return rate_text(value if isinstance(value, int) else None)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def rate_text(rate: int | None) -> str:

@@ -96,9 +96,14 @@ _EDITABLE = (
 )
 
 
-@click.command("edit", epilog="While it runs, --limit-rate, --retries and --priority may change; the rest once it is paused.")
+_EPILOG = "While it runs, its addresses, --limit-rate, --retries and --priority may change; the rest once it is paused."
+
+
+@click.command("edit", epilog=_EPILOG)
 @click.argument("id", shell_complete=complete_id)
 @one_by_one(
+    click.option("--url", "urls", metavar="URL", multiple=True, help="Fetch it from here instead; repeatable for mirrors."),
+    click.option("--add-mirror", "mirrors", metavar="URL", multiple=True, help="Fetch it from here as well; repeatable."),
     click.option("--priority", type=click.Choice(["high", "normal", "low"]), help="Its rank in the queue."),
     start_option,
     click.option("--group", metavar="NAME", help="Belong to this group."),
@@ -115,7 +120,8 @@ _EDITABLE = (
 def edit(context: click.Context, /, id: str, as_json: bool, **flags: Any) -> int:
     """Change what was asked for.
 
-    What is not named stays as it is.
+    What is not named stays as it is. A link that has expired is replaced by --url: what has come is kept, and gone on with once
+    the new address is shown to give the same file. What had failed is queued again by a new address.
     """
     change = _change(context, flags)
     download = ask(context, {"state": flags["state"]}, lambda downloads: downloads.edit(id, change))
@@ -136,11 +142,14 @@ def _change(context: click.Context, flags: dict[str, Any]) -> Change:
 
     from dlm.cli.process_title import conceal
     from dlm.cli.when import parse_when
+    from dlm.model.address import without_credentials
     from dlm.model.queue import Change
     from dlm.model.rank import Priority
 
-    conceal([*flags["headers"], flags["user"] or "", flags["bearer"] or "", flags["proxy"] or ""])
+    telling = [url for url in (*flags["urls"], *flags["mirrors"]) if without_credentials(url) != url]
+    conceal([*telling, *flags["headers"], flags["user"] or "", flags["bearer"] or "", flags["proxy"] or ""])
     change = Change(
+        mirrors=flags["mirrors"],
         fields=_fields(flags),
         priority=Priority[flags["priority"].upper()] if flags["priority"] else None,
         start_at=parse_when(flags["start_at"], time()) if flags["start_at"] else None,
@@ -165,6 +174,8 @@ def _fields(flags: Mapping[str, Any]) -> dict[str, object]:
             value = said if isinstance(said, bool) else parse(SCHEMA[name], said, SCHEMA[name].flag)
             path = SCHEMA[name].is_path and isinstance(value, str)
             fields[name] = os.path.normpath(os.path.join(current, os.path.expanduser(str(value)))) if path else value
+    if flags["urls"]:
+        fields["uris"] = tuple(dict.fromkeys(flags["urls"]))
     if flags["headers"]:
         fields["headers"] = read_headers(flags["headers"], "--header")
     if flags["checksum"]:

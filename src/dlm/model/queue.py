@@ -54,9 +54,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """An edit. `fields` are new values by the names of DownloadSpec's fields; `None` elsewhere changes nothing."""
+    """An edit. `fields` are new values by the names of DownloadSpec's fields; `None` elsewhere changes nothing.
+
+    `mirrors` are further addresses of the file, behind those that it has, or that `fields` gives it.
+    """
 
     fields: Mapping[str, object] = field(default_factory=dict)
+    mirrors: tuple[str, ...] = ()
     priority: Priority | None = None
     start_at: float | None = None
     group: str | None = None

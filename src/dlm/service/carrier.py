@@ -14,6 +14,7 @@ from dlm.model.phase import CLAIMED_PHASES, Cause, Intent, Phase
 from dlm.policy.host import connections_for, remembered_ceiling
 from dlm.policy.retry import Again, after_failure
 from dlm.ports import Outcome, Worker
+from dlm.service.advice import advised
 from dlm.service.ledger import Ledger
 from dlm.service.means import Means, fault_of
 from dlm.service.parts import discard_part
@@ -93,6 +94,17 @@ class Carrier:
             carried.stopping = cause
             task.cancel()
 
+    def offer(self, download: Download) -> None:
+        """Let what is carried use the addresses that it has by now, beside those with which it was begun."""
+        carried, _ = self._carried.get(download.id, (None, None))
+        if carried is None:
+            return
+        spec = carried.download.spec
+        new = tuple(uri for uri in download.spec.uris if uri not in spec.uris)
+        if new:
+            carried.download = replace(carried.download, spec=replace(spec, uris=(*spec.uris, *new)))
+            self._worker.offer(download.id, new)
+
     async def drain(self) -> None:
         """Stop everything by `leaving`, and return when all of it has ended."""
         for id in list(self._carried):
@@ -132,13 +144,16 @@ class Carrier:
         if carried.light:
             await self._try_lightly(carried)
             return
-        download = await means.advance(download, Cause.STARTED)
+        carried.download = download = await means.advance(download, Cause.STARTED)
         patience = QUEUE_PATIENCE if self._retries else PATIENCE
         pieces = await means.repository.pieces_of(download.id)
         while True:
             checkpoint = await means.repository.checkpoint_of(download.id)
             frontier = await means.repository.frontier_of(download.id) if download.spec.recursive is not None else None
-            start = Start(download, checkpoint, await self._ceiling(download), patience, pieces=pieces, frontier=frontier)
+            ceiling = await self._ceiling(download)
+            # With the addresses that have come meanwhile: they could not be offered to a transfer that had not begun.
+            named = replace(download, spec=carried.download.spec)
+            start = Start(named, checkpoint, ceiling, patience, pieces=pieces, frontier=frontier)
             try:
                 await self._worker.carry(start, self._ledger)
             except DlmError as error:
@@ -202,7 +217,8 @@ class Carrier:
         progressed = download.downloaded > carried.download.downloaded
         again = self._again(download, error, progressed=progressed) if self._retries else None
         if again is None or carried.stopping is not None:
-            await self._leave(download.id, carried.stopping or Cause.ERRED, fault_of(error))
+            fault = advised(download, await self._means.repository.checkpoint_of(download.id), error)
+            await self._leave(download.id, carried.stopping or Cause.ERRED, fault)
             return
         with suppress(Conflict, DownloadNotFound):
             await self._means.advance(

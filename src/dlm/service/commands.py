@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from dlm.model.address import check_uri
 from dlm.model.download import Download, DownloadId, new_id
 from dlm.model.error import Conflict, InvalidRequest
 from dlm.model.event import DownloadAdded, DownloadEdited, DownloadRemoved, PhaseChanged
@@ -130,9 +131,18 @@ async def edit(means: Means, reference: str, change: Change) -> Download:
     """See `ports.Downloads.edit`."""
     await means.release_dead()
     id = await means.repository.identify(reference)
+    for uri in _named(change):
+        check_uri(uri)
+        means.sources.pick(uri)
     download = await means.repository.amend(id, change, means.clock.wall())
     means.publish(DownloadEdited(download))
     return download
+
+
+def _named(change: Change) -> list[str]:
+    """The addresses that an edit names; what else may stand there is refused where it is applied."""
+    uris = change.fields.get("uris", ())
+    return [uri for uri in (*(uris if isinstance(uris, tuple) else ()), *change.mirrors) if isinstance(uri, str)]
 
 
 async def limit(means: Means, rate: int | None, host: str | None) -> Rates:

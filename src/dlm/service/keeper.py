@@ -3,7 +3,8 @@
 woken by a nudge, by a change of its own, or three times in a lease:
     renew the leases                                         [1]
     what the user wants otherwise is stopped                 [2]
-    limits that have changed hold from now on                [3]
+    addresses that are new are offered to what runs          [3]
+    limits that have changed hold from now on                [4]
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Keeper:
             cause = _WANTED.get(download.intent)
             if cause is not None:
                 await self._stop(download, cause)
+            else:
+                self._carrier.offer(download)
         await self.tell(held)
 
     async def tell(self, held: list[Download]) -> None:

@@ -31,7 +31,7 @@ _REFUSALS: dict[tuple[Order, Phase], str] = {
     (Order.CANCEL, Phase.COMPLETED): "it is complete: `dlm remove` forgets it",
 }
 
-_ALWAYS = frozenset({"limit_rate", "retries"})
+_ALWAYS = frozenset({"limit_rate", "retries", "uris"})
 """Fields that may change while a worker holds the download."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -87,12 +87,13 @@ def amended(download: Download, change: Change, now: float) -> tuple[Download, M
         demand_free(download, now, "pause it before it is changed")
     changed = replace(
         download,
-        spec=_reworded(download.spec, change.fields),
+        spec=_reworded(download.spec, _fields(download.spec, change)),
         priority=download.priority if change.priority is None else change.priority,
         group=download.group if change.group is None else change.group,
     )
     if change.start_at is None:
-        return changed, None
+        move = _roused(changed, now) if changed.spec.uris != download.spec.uris else None
+        return (changed, None) if move is None else (move[0], move)
     if not isfinite(change.start_at):
         raise InvalidRequest("the time to start at is no time")
     if changed.phase not in {Phase.PENDING, Phase.WAITING}:
@@ -103,6 +104,25 @@ def amended(download: Download, change: Change, now: float) -> tuple[Download, M
         return changed, None
     move = advanced(changed, Cause.DEFERRED, now, due=change.start_at)
     return move[0], move
+
+
+def _fields(spec: DownloadSpec, change: Change) -> Mapping[str, object]:
+    """The fields of an edit, with the further addresses behind the others, each once."""
+    if not change.mirrors:
+        return change.fields
+    before = change.fields.get("uris", spec.uris)
+    if not isinstance(before, tuple):
+        raise InvalidRequest(f"{before!r} are not the addresses of a file")
+    return {**change.fields, "uris": tuple(dict.fromkeys((*before, *change.mirrors)))}
+
+
+def _roused(download: Download, now: float) -> Move | None:
+    """What other addresses do to what had no luck with the old ones: it is tried again at once."""
+    if download.phase is Phase.FAILED:
+        return advanced(download, Cause.RETRIED, now)
+    if download.phase is Phase.WAITING and download.fault is not None:
+        return advanced(download, Cause.RESUMED, now)
+    return None
 
 
 def _reworded(spec: DownloadSpec, fields: Mapping[str, object]) -> DownloadSpec:

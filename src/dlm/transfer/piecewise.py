@@ -120,7 +120,7 @@ class Piecewise:
 
     def _sentence(self, number: int, span: Span, digest: str, bringers: Sequence[str]) -> str:
         pieces = self._pieces
-        again = "all else is kept: try again later, or give another address of it"
+        again = "all else is kept: dlm retry tries again, and dlm edit --url gives another address"
         return (
             f"piece {number + 1} of {len(pieces.digests)} of {self._sink.place.name} (bytes {span.start} to {span.stop - 1}) "
             f"comes wrong from {' and '.join(bringers) or self._uri}: its {pieces.algorithm} is {digest} and should be "
