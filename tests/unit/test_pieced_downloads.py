@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dlm.model.error import InvalidRequest
+from dlm.model.event import PIECE_SPOILT, RuntimeWarned
 from dlm.model.resource import Pieces
 from dlm.model.span import Span
 from tests.fakes import pieces_of
-from tests.house import CONTENT, House, play, wish
+from tests.house import CONTENT, House, play, spec, wish
 
 LENGTH = 65_536
 
@@ -51,5 +52,44 @@ def test_pieces_are_recorded_with_what_is_fetched() -> None:
         assert [await repository.pieces_of(each.download.id) for each in outcomes] == [None, pieces_of(CONTENT, LENGTH)]
         with pytest.raises(InvalidRequest, match="0 bytes"):
             await house.process().fetch([plain], 1, pieces={plain: Pieces("md5", 0, ())})
+
+    play(story)
+
+
+def wrong_at_first(house: House, uri: str, content: bytes) -> None:
+    """A file whose first byte is wrong in the first reply."""
+    file = house.serve(uri, b"\0" + content[1:])
+
+    def request(number: int, _span: Span) -> None:
+        if number:
+            file.content = content
+
+    file.fault = request
+
+
+@pytest.mark.parametrize("foreground", [True, False])
+def test_small_files_with_pieces_are_judged_too(foreground: bool) -> None:
+    """Also where many small files are fetched beside each other; what came wrong is told, and fetched again."""
+    uris = [f"mem://host/{number}" for number in range(12)]
+    small = b"\1" + CONTENT[:5000]
+
+    async def story(house: House) -> None:
+        process = house.process()
+        told = process.events()
+        for uri in uris:
+            wrong_at_first(house, uri, small)
+        await process.add([wish(uri, pieces=pieces_of(small, 4096)) for uri in uris])
+        if foreground:
+            await process.fetch([spec(uri) for uri in uris], None)
+        else:
+            await process.run(stay=False)
+        for download in await house.all():
+            assert str(download.verified) == "verified by pieces sha-256"
+            assert download.path is not None
+            assert house.store.files[download.path].content == small
+        await process.close()
+        warnings = [each async for each in told if isinstance(each, RuntimeWarned)]
+        assert [each.code for each in warnings] == [PIECE_SPOILT] * 12
+        assert {each.id for each in warnings} == {download.id for download in await house.all()}
 
     play(story)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dlm.model.download import Checkpoint
 from dlm.model.error import DigestMismatch, Refused, Unreachable
-from dlm.model.message import Checkpointed, Completing
+from dlm.model.message import Checkpointed, Completing, PieceSpoilt
 from dlm.model.resource import Digest, Pieces, Verification
 from dlm.model.span import Span, total
 from dlm.policy.segments import SegmentMap
@@ -65,6 +65,10 @@ class Pieced(Bench):
         """How sure it was in the end."""
         return str(next(each for each in self.reporter.commitments if isinstance(each, Completing)).verified)
 
+    def told(self) -> list[str]:
+        """What was said of its pieces."""
+        return [each.sentence for each in self.reporter.news if isinstance(each, PieceSpoilt)]
+
     def fetched(self) -> int:
         """Bytes that were asked for after the first request."""
         return total(self.file.requests[1:])
@@ -95,14 +99,17 @@ def test_a_wrong_piece_is_fetched_again_alone(at: int) -> None:
     assert bench.finished() == CONTENT
     assert bench.verified() == "verified by pieces sha-256"
     start = at // LENGTH * LENGTH
-    assert bench.file.requests[1:] == [Span(start, min(start + LENGTH, len(CONTENT)))]
+    stop = min(start + LENGTH, len(CONTENT))
+    assert bench.file.requests[1:] == [Span(start, stop)]
+    named = f"piece {at // LENGTH + 1} of 21 (bytes {start} to {stop - 1})"
+    assert bench.told() == [f"{named} came wrong from {URI}: it is fetched again"]
 
 
 def test_a_piece_that_comes_wrong_twice_from_one_address_ends_it() -> None:
     """The sentence names the piece and the address; what is right is kept, and the piece is not claimed to be there."""
     at = 7 * LENGTH + 5
     bench = Pieced(lambda _number, _: damaged(CONTENT, at))
-    with pytest.raises(DigestMismatch, match=rf"piece 8 of 21 of file\.bin .*comes wrong from {URI}") as raised:
+    with pytest.raises(DigestMismatch, match=rf"piece 8 of 21 .*of file\.bin came wrong from {URI}: its sha-256") as raised:
         bench.carry()
     assert raised.value.spans == (Span(7 * LENGTH, 8 * LENGTH),)
     assert bench.fetched() == LENGTH
@@ -147,6 +154,7 @@ def test_a_disk_that_has_changed_a_byte_is_found_and_nobody_is_blamed() -> None:
     assert bench.finished() == CONTENT
     assert bench.verified() == "verified by pieces sha-256"
     assert [each.start for each in served].count(3 * LENGTH) == 2
+    assert "piece 4 of 21 (bytes 196608 to 262143) is wrong on the disk: it is fetched again" in bench.told()
     assert total(bench.file.requests) <= len(CONTENT) - total(place.done) + 2 * LENGTH
 
 
@@ -193,7 +201,7 @@ def test_the_digest_of_all_never_reads_what_is_not_known_to_be_right() -> None:
         resource = (await bench.source.open(URI, bench.spec())).resource
         work = Work(resource, bench.source, resource.mirrors[0], sink, segments, None)
         wanted = Digest("sha-512", hashlib.sha512(CONTENT).digest())
-        proof = Proof(work, bench.spec(checksum=wanted), PIECES, lambda _: (URI,))
+        proof = Proof(work, bench.spec(checksum=wanted), PIECES, lambda _: (URI,), lambda _: None)
         beside = [asyncio.ensure_future(each) for each in reversed(proof.companions())]
         while segments.complete:
             await asyncio.sleep(0.01)

@@ -24,6 +24,7 @@ from dlm.model.message import (
     Listed,
     MirrorDropped,
     Observed,
+    PieceSpoilt,
     Progressed,
     Published,
     Start,
@@ -91,6 +92,7 @@ FRAMES: list[Frame] = [
             PROGRESSED,
             ConnectionEnded(ID, 1, "h:443", 5, 0.5, "Truncated"),
             MirrorDropped(ID, "https://h/f", "it is not there", lied=True),
+            PieceSpoilt(ID, "piece 1 of 2 came wrong"),
         )
     ),
     Ended(ID),

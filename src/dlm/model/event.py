@@ -48,6 +48,9 @@ MIRROR_DROPPED = "mirror_dropped"
 MIRROR_LIED = "mirror_lied"
 """The same, because its bytes contradict those of others."""
 
+PIECE_SPOILT = "piece_spoilt"
+"""The same: a piece of a file came wrong, or has changed on the disk, and is fetched again."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeWarned:

@@ -2,8 +2,8 @@
 
 The control plane starts a transfer with `Start` and ends it by cancelling it. The transfer plane reports. `Resolved`,
 `Checkpointed`, `Completing`, `Published`, `Observed`, `Expanded` and `Listed` are *commitments*: the transfer waits until
-they are durable, because its next step relies on that. `Progressed`, `ConnectionEnded`, `Gathered` and `MirrorDropped` are
-*news*: nothing waits for them, and the newest sample of progress replaces older ones.
+they are durable, because its next step relies on that. `Progressed`, `ConnectionEnded`, `Gathered`, `MirrorDropped` and
+`PieceSpoilt` are *news*: nothing waits for them, and the newest sample of progress replaces older ones.
 """
 
 from __future__ import annotations
@@ -192,5 +192,13 @@ class MirrorDropped:
         return f"the mirror {self.uri} is used no more: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class PieceSpoilt:
+    """A piece was found to be wrong, and is fetched again. `sentence` says which, and who brought it."""
+
+    id: DownloadId
+    sentence: str
+
+
 Commitment = Resolved | Checkpointed | Completing | Published | Observed | Expanded | Listed
-News = Progressed | ConnectionEnded | Gathered | MirrorDropped
+News = Progressed | ConnectionEnded | Gathered | MirrorDropped | PieceSpoilt

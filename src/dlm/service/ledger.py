@@ -7,7 +7,15 @@ from dataclasses import replace
 
 from dlm.model.download import Download, DownloadId
 from dlm.model.error import DlmError
-from dlm.model.event import MIRROR_DROPPED, MIRROR_LIED, ConnectionClosed, PhaseChanged, ProgressMade, RuntimeWarned
+from dlm.model.event import (
+    MIRROR_DROPPED,
+    MIRROR_LIED,
+    PIECE_SPOILT,
+    ConnectionClosed,
+    PhaseChanged,
+    ProgressMade,
+    RuntimeWarned,
+)
 from dlm.model.message import (
     Checkpointed,
     Commitment,
@@ -18,6 +26,7 @@ from dlm.model.message import (
     MirrorDropped,
     News,
     Observed,
+    PieceSpoilt,
     Progressed,
     Published,
     Resolved,
@@ -90,6 +99,8 @@ class Ledger:
             self._gathered(message.id)
         elif isinstance(message, MirrorDropped):
             self._means.bus.publish(RuntimeWarned(MIRROR_LIED if message.lied else MIRROR_DROPPED, str(message), message.id))
+        elif isinstance(message, PieceSpoilt):
+            self._means.bus.publish(RuntimeWarned(PIECE_SPOILT, message.sentence, message.id))
         else:
             self._means.bus.publish(ConnectionClosed(message))
 

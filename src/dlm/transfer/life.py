@@ -18,7 +18,7 @@ from dataclasses import replace
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
-from dlm.model.message import Start
+from dlm.model.message import PieceSpoilt, Start
 from dlm.model.queue import Rates
 from dlm.model.resource import Mirror, Verified
 from dlm.policy.continuity import may_continue
@@ -210,7 +210,9 @@ class Life:
         gate = Gate(self._tools.clock, self._tap)
         checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._small.disk)
         driver = SegmentedDriver(work.source, work.mirror, work.opening)
-        proof = Proof(work, self._spec, self._start.pieces, lambda _: (without_credentials(work.mirror.uri),))
+        brought, id = (without_credentials(work.mirror.uri),), self._download.id
+        tell = self._reporter.post
+        proof = Proof(work, self._spec, self._start.pieces, lambda _: brought, lambda said: tell(PieceSpoilt(id, said)))
         companions = [checkpointer.keep(), *proof.companions()]
         context = self._context(gate, proof)
         try:

@@ -26,17 +26,21 @@ BATCH = 16 * BLOCK
 
 Blame = Callable[[Span], Sequence[str]]
 """Tells whoever moves the bytes that these came wrong. It answers with the addresses that have brought them."""
+Tell = Callable[[str], None]
 
 
 class Piecewise:
-    """Judges the pieces of a Part that is being fetched into `sink`.
+    """Judges the pieces of a Part that is being fetched into `sink`, and tells of each that is fetched again, in a sentence.
 
     What stood there already is `inherited`: nobody is blamed for it. Where the server has no `ranged` replies a wrong piece
     cannot be fetched alone, and ends the transfer.
     """
 
-    def __init__(self, pieces: Pieces, segments: SegmentMap, sink: Sink, blame: Blame, uri: str, *, ranged: bool) -> None:
+    def __init__(
+        self, pieces: Pieces, segments: SegmentMap, sink: Sink, blame: Blame, tell: Tell, *, uri: str, ranged: bool
+    ) -> None:
         self._pieces = pieces
+        self._tell = tell
         self._segments = segments
         self._sink = sink
         self._blame = blame
@@ -115,14 +119,19 @@ class Piecewise:
         bringers = tuple(self._blame(span)) if fresh else ()
         self._inherited = [rest for each in self._inherited for rest in subtract(each, [span])]
         self._segments.spoil(span)
+        named = f"piece {number + 1} of {len(self._pieces.digests)} (bytes {span.start} to {span.stop - 1})"
         if judgement.failed(number, bringers) or not self._ranged:
-            raise DigestMismatch(self._sentence(number, span, digest, bringers), [span])
+            raise DigestMismatch(self._sentence(named, number, digest, bringers), [span])
+        self._tell(f"{named} {_origin(bringers, fresh=fresh)}: it is fetched again")
 
-    def _sentence(self, number: int, span: Span, digest: str, bringers: Sequence[str]) -> str:
-        pieces = self._pieces
+    def _sentence(self, named: str, number: int, digest: str, bringers: Sequence[str]) -> str:
         again = "all else is kept: dlm retry tries again, and dlm edit --url gives another address"
         return (
-            f"piece {number + 1} of {len(pieces.digests)} of {self._sink.place.name} (bytes {span.start} to {span.stop - 1}) "
-            f"comes wrong from {' and '.join(bringers) or self._uri}: its {pieces.algorithm} is {digest} and should be "
-            f"{pieces.digests[number].hex()}; {again if self._ranged else '--no-resume fetches it anew'}"
+            f"{named} of {self._sink.place.name} {_origin(bringers or [self._uri], fresh=True)}: "
+            f"its {self._pieces.algorithm} is {digest} and should be {self._pieces.digests[number].hex()}; "
+            f"{again if self._ranged else '--no-resume fetches it anew'}"
         )
+
+
+def _origin(bringers: Sequence[str], *, fresh: bool) -> str:
+    return f"came wrong from {' and '.join(bringers)}" if fresh else "is wrong on the disk"

@@ -13,7 +13,7 @@ from dlm.policy.pieces import proves
 from dlm.ports import Sink
 from dlm.transfer.ending import judge
 from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
-from dlm.transfer.piecewise import Blame, Piecewise
+from dlm.transfer.piecewise import Blame, Piecewise, Tell
 from dlm.transfer.work import Work
 
 PAUSE = 0.1
@@ -25,7 +25,7 @@ class Proof:
     What goes to standard output cannot be read back, so its pieces are not looked at.
     """
 
-    def __init__(self, work: Work, spec: DownloadSpec, pieces: Pieces | None, blame: Blame) -> None:
+    def __init__(self, work: Work, spec: DownloadSpec, pieces: Pieces | None, blame: Blame, tell: Tell) -> None:
         self._work = work
         self._users = spec.checksum is not None
         wanted = spec.checksum or strongest(work.resource.part.digests)
@@ -37,7 +37,7 @@ class Proof:
         """Where the bytes are to go."""
         if self._pieces is not None:
             shown, ranged = without_credentials(work.mirror.uri), work.resource.ranged
-            self._piecewise = Piecewise(self._pieces, work.segments, work.sink, blame, shown, ranged=ranged)
+            self._piecewise = Piecewise(self._pieces, work.segments, work.sink, blame, tell, uri=shown, ranged=ranged)
         if self._digest is not None and spec.streams_out:
             self.sink = HashingSink(work.sink, self._digest)
         elif self._digest is not None:

@@ -17,6 +17,7 @@ from dlm.model.message import (
     Gathered,
     MirrorDropped,
     News,
+    PieceSpoilt,
     Progressed,
     Published,
     Start,
@@ -130,7 +131,7 @@ class Relay:
             case ConnectionEnded():
                 self._endings.append(message)
                 del self._endings[:-MOST_ENDINGS]
-            case Gathered() | MirrorDropped():
+            case Gathered() | MirrorDropped() | PieceSpoilt():
                 self._channel.send(Post((message,)))
         if self._flush is None and not self._gone.is_set():
             self._flush = asyncio.get_running_loop().call_later(COALESCED, self._flushed)
