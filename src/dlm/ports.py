@@ -256,8 +256,9 @@ class Store(Protocol):
     def erase(self, path: str, place: Place) -> bool:
         """Delete the finished file at `path` if it is still the very file that was at `place`. Says whether it was."""
 
-    def digest(self, path: str, algorithm: str) -> bytes:
-        """The digest of a finished file; `algorithm` as in `model.resource.ALGORITHMS`. Blocks for as long as reading takes."""
+    def digest(self, path: str, algorithm: str, span: Span | None = None) -> bytes:
+        """The digest of a finished file, or of these bytes of it; `algorithm` as in `model.resource.ALGORITHMS`. Blocks for as
+        long as reading takes."""
 
     def stays_within(self, directory: str, root: str) -> bool:
         """Whether `directory`, as far as it is there, lies in `root` or is it once links are followed in both."""

@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from dlm.model.error import NameTaken, PartLost, StorageError
+from dlm.model.span import Span
 from dlm.ports import Sink, Store, Unnamed, Whole
 
 DATA = bytes(range(256)) * 40
@@ -282,6 +283,8 @@ class SinkContract:
         ground.put(path, DATA)
         assert ground.store.digest(path, "sha-256") == hashlib.sha256(DATA).digest()
         assert ground.store.digest(path, "md5") == hashlib.md5(DATA).digest()
+        for span in (Span(0, 3), Span(3, len(DATA)), Span(5, len(DATA) + 9), Span(7, 7)):
+            assert ground.store.digest(path, "md5", span) == hashlib.md5(DATA[span.start : span.stop]).digest()
         with pytest.raises(StorageError, match="is gone"):
             ground.store.digest(path + "x", "sha-256")
 

@@ -180,3 +180,8 @@ def test_pieces_that_no_file_can_have_are_refused() -> None:
     ):
         with pytest.raises(InvalidRequest, match=words):
             wrong.check()
+
+
+def test_only_pieces_of_strong_algorithms_prove() -> None:
+    """MD5 and SHA-1 find accidents, and no more."""
+    assert {name for name in ALGORITHMS if Pieces(name, 1, ()).prove} == set(STRENGTH)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from dlm.model.error import InvalidRequest
+from dlm.model.error import DigestMismatch, InvalidRequest
 from dlm.model.event import PIECE_SPOILT, RuntimeWarned
-from dlm.model.resource import Pieces
+from dlm.model.resource import Digest, Pieces, Verification
 from dlm.model.span import Span
 from tests.fakes import pieces_of
 from tests.house import CONTENT, House, play, spec, wish
@@ -91,5 +93,52 @@ def test_small_files_with_pieces_are_judged_too(foreground: bool) -> None:
         warnings = [each async for each in told if isinstance(each, RuntimeWarned)]
         assert [each.code for each in warnings] == [PIECE_SPOILT] * 12
         assert {each.id for each in warnings} == {download.id for download in await house.all()}
+
+    play(story)
+
+
+def test_verify_reads_the_pieces_of_a_finished_file_again() -> None:
+    """Each is compared; those that have changed since are named."""
+
+    async def story(house: House) -> None:
+        process = house.process()
+        (added,) = await process.add([wish(pieces=pieces_of(CONTENT, LENGTH))])
+        await process.run(stay=False)
+        id = added.download.id
+        assert str(await process.verify(id)) == "verified by pieces sha-256"
+        held = house.store.files["/d/file.bin"].content
+        held[LENGTH] ^= 0xFF
+        with pytest.raises(DigestMismatch, match=r"piece 2 of 4 \(bytes 65536 to 131071\) changed") as raised:
+            await process.verify(id)
+        assert raised.value.spans == (Span(LENGTH, 2 * LENGTH),)
+        held[-1] ^= 0xFF
+        with pytest.raises(DigestMismatch, match=r"piece 2 of 4 .* and 1 more changed"):
+            await process.verify(id)
+
+    play(story)
+
+
+def test_verify_takes_a_strong_digest_of_the_whole_file_rather_than_pieces() -> None:
+    """And weak pieces beside nothing prove nothing, though they are compared."""
+
+    async def story(house: House) -> None:
+        process = house.process()
+        weak = pieces_of(CONTENT, LENGTH, "sha-1")
+        (added,) = await process.add([wish(pieces=weak)])
+        await process.run(stay=False)
+        assert (await process.verify(added.download.id)).how is Verification.CONSISTENT
+        house.store.files["/d/file.bin"].content[0] ^= 0xFF
+        with pytest.raises(DigestMismatch, match="piece 1 of 4"):
+            await process.verify(added.download.id)
+        house.serve("mem://host/strong")
+        right = Digest("sha-512", hashlib.sha512(CONTENT).digest())
+        (strong,) = await process.add([wish("mem://host/strong", changes={"checksum": right}, pieces=weak)])
+        await process.run(stay=False)
+        assert (await process.verify(strong.download.id)).by == "sha-512"
+        house.serve("mem://host/other")
+        proving, md5 = pieces_of(CONTENT, LENGTH), Digest("md5", hashlib.md5(CONTENT).digest())
+        (both,) = await process.add([wish("mem://host/other", changes={"checksum": md5}, pieces=proving)])
+        await process.run(stay=False)
+        assert (await process.verify(both.download.id)).by == "pieces sha-256"
 
     play(story)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlm.model.error import Refused
-from dlm.model.resource import ALGORITHMS, STRENGTH, Pieces
+from dlm.model.resource import Pieces
 from dlm.model.span import Span, merge
-from dlm.policy.pieces import MOST_TRIES, Judgement, demand_fitting, proves
+from dlm.policy.pieces import MOST_TRIES, Judgement, demand_fitting
 
 
 def some_pieces(size: int, length: int) -> Pieces:
@@ -64,9 +64,3 @@ def test_one_address_gets_two_tries_of_a_piece() -> None:
     tries = [judgement.failed(5, bringers) for bringers in ((), ("a", "b"), ("b", "a"), ("a", "b"))]
     assert tries == [False, False, False, True]
     assert len(tries) == MOST_TRIES
-
-
-def test_only_strong_algorithms_prove() -> None:
-    """MD5 and SHA-1 find accidents, and no more."""
-    proving = {name for name in ALGORITHMS if proves(Pieces(name, 1, ()))}
-    assert proving == set(STRENGTH)

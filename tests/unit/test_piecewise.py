@@ -201,7 +201,8 @@ def test_the_digest_of_all_never_reads_what_is_not_known_to_be_right() -> None:
         resource = (await bench.source.open(URI, bench.spec())).resource
         work = Work(resource, bench.source, resource.mirrors[0], sink, segments, None)
         wanted = Digest("sha-512", hashlib.sha512(CONTENT).digest())
-        proof = Proof(work, bench.spec(checksum=wanted), PIECES, lambda _: (URI,), lambda _: None)
+        spec = bench.spec(checksum=wanted)
+        proof = Proof(work, spec, start_of(spec, None, PIECES), bench.reporter, lambda _: (URI,))
         beside = [asyncio.ensure_future(each) for each in reversed(proof.companions())]
         while segments.complete:
             await asyncio.sleep(0.01)

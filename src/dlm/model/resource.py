@@ -83,6 +83,11 @@ class Pieces:
     length: int
     digests: tuple[bytes, ...]
 
+    @property
+    def prove(self) -> bool:
+        """Whether a file all of whose pieces match is proved to be the right one."""
+        return self.algorithm in STRENGTH
+
     def check(self) -> Pieces:
         """Itself. Raises `InvalidRequest` when no file can have such pieces."""
         if self.algorithm not in ALGORITHMS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dlm.model.error import Refused
-from dlm.model.resource import STRENGTH, Pieces
+from dlm.model.resource import Pieces
 from dlm.model.span import Span, merge, subtract, total
 
 MOST_TRIES = 4
@@ -80,8 +80,3 @@ class Judgement:
                 return True
             culprits.update(bringers)
         return self._tries[number] >= MOST_TRIES
-
-
-def proves(pieces: Pieces) -> bool:
-    """Whether a file all of whose pieces match is proved to be the right one."""
-    return pieces.algorithm in STRENGTH

@@ -17,6 +17,7 @@ from collections.abc import Callable, Container, Sequence
 from dlm.model.checksums import growing
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
+from dlm.model.span import Span
 from dlm.ports import Unnamed, Whole
 from dlm.storage.blank import remove_blank
 from dlm.storage.errors import storage_error
@@ -107,15 +108,18 @@ class DiskStore:
     def erase(self, path: str, place: Place) -> bool:
         return self._with_folder(path, place, _erase)
 
-    def digest(self, path: str, algorithm: str) -> bytes:
+    def digest(self, path: str, algorithm: str, span: Span | None = None) -> bytes:
         def open_file(path: str, flags: int) -> int:
             return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
         try:
             with open(path, "rb", buffering=0, opener=open_file) as file:
                 digest = growing(algorithm)
-                while block := file.read(_BLOCK):
+                left = os.fstat(file.fileno()).st_size if span is None else span.size
+                file.seek(0 if span is None else span.start)
+                while left > 0 and (block := file.read(min(left, _BLOCK))):
                     digest.update(block)
+                    left -= len(block)
                 return digest.digest()
         except FileNotFoundError as error:
             raise StorageError(f"{path} is gone: `dlm get` fetches it again", path=path) from error

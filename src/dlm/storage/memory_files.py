@@ -14,6 +14,7 @@ from itertools import count
 from dlm.model.checksums import growing
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
+from dlm.model.span import Span
 from dlm.ports import Unnamed, Whole
 from dlm.storage.errors import storage_error
 from dlm.storage.names import Numbered, component, first_free, part_name
@@ -108,12 +109,12 @@ class MemoryStore:
             del self.files[path]
         return stands
 
-    def digest(self, path: str, algorithm: str) -> bytes:
+    def digest(self, path: str, algorithm: str, span: Span | None = None) -> bytes:
         file = self.at(path)
         if file is None:
             raise StorageError(f"{path} is gone: `dlm get` fetches it again", path=path)
         digest = growing(algorithm)
-        digest.update(file.content)
+        digest.update(file.content if span is None else file.content[span.start : span.stop])
         return digest.digest()
 
     def stays_within(self, directory: str, root: str) -> bool:

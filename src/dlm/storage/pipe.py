@@ -9,6 +9,7 @@ from collections.abc import Container, Sequence
 
 from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
+from dlm.model.span import Span
 from dlm.ports import Unnamed, Whole
 from dlm.storage.errors import storage_error
 
@@ -59,7 +60,7 @@ class PipeStore:
     def erase(self, path: str, place: Place) -> bool:
         return False
 
-    def digest(self, path: str, algorithm: str) -> bytes:
+    def digest(self, path: str, algorithm: str, span: Span | None = None) -> bytes:
         raise StorageError(_UNREADABLE, path=_PATH)
 
     def stays_within(self, directory: str, root: str) -> bool:

@@ -18,12 +18,11 @@ from dataclasses import replace
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
-from dlm.model.message import PieceSpoilt, Start
+from dlm.model.message import Start
 from dlm.model.queue import Rates
 from dlm.model.resource import Mirror, Verified
 from dlm.policy.continuity import may_continue
 from dlm.policy.described import is_description
-from dlm.policy.pieces import demand_fitting
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Opening, Reporter
 from dlm.transfer.alongside import alongside, uninterrupted
@@ -195,6 +194,8 @@ class Life:
         try:
             resource = replace(opening.resource, ranged=False) if self._single else opening.resource
             if self._start.pieces is not None and resource.part.size is not None:
+                from dlm.policy.pieces import demand_fitting
+
                 demand_fitting(self._start.pieces, resource.part.size, without_credentials(uri))
             sink, self._checkpoint = await self._reserving.reserve(resource, uri)
         except BaseException:
@@ -210,9 +211,8 @@ class Life:
         gate = Gate(self._tools.clock, self._tap)
         checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._small.disk)
         driver = SegmentedDriver(work.source, work.mirror, work.opening)
-        brought, id = (without_credentials(work.mirror.uri),), self._download.id
-        tell = self._reporter.post
-        proof = Proof(work, self._spec, self._start.pieces, lambda _: brought, lambda said: tell(PieceSpoilt(id, said)))
+        brought = (without_credentials(work.mirror.uri),)
+        proof = Proof(work, self._spec, self._start, self._reporter, lambda _: brought)
         companions = [checkpointer.keep(), *proof.companions()]
         context = self._context(gate, proof)
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from dlm.model.checksums import growing
 from dlm.model.error import DigestMismatch, PartLost
-from dlm.model.resource import ALGORITHMS, Pieces
+from dlm.model.resource import Pieces
 from dlm.model.span import Span, subtract, total
 from dlm.policy.pieces import Judgement, demand_fitting
 from dlm.policy.segments import SegmentMap
@@ -92,10 +92,8 @@ class Piecewise:
         return self._judgement
 
     def _hash(self, judgement: Judgement, numbers: Sequence[int], found: list[tuple[int, str]]) -> None:
-
-        algorithm = ALGORITHMS[self._pieces.algorithm][0]
         for number in numbers:
-            digest = growing(algorithm)
+            digest = growing(self._pieces.algorithm)
             position, stop = judgement.span(number)
             while position < stop:
                 if self._stopped:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlm.model.address import without_credentials
 from dlm.model.download import DownloadSpec
-from dlm.model.resource import Pieces, Verification, Verified, strongest
-from dlm.policy.pieces import proves
-from dlm.ports import Sink
+from dlm.model.message import PieceSpoilt, Start
+from dlm.model.resource import Verification, Verified, strongest
+from dlm.ports import Reporter, Sink
 from dlm.transfer.ending import judge
 from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
-from dlm.transfer.piecewise import Blame, Piecewise, Tell
 from dlm.transfer.work import Work
+
+if TYPE_CHECKING:
+    from dlm.transfer.piecewise import Blame, Piecewise
 
 PAUSE = 0.1
 
@@ -25,17 +27,22 @@ class Proof:
     What goes to standard output cannot be read back, so its pieces are not looked at.
     """
 
-    def __init__(self, work: Work, spec: DownloadSpec, pieces: Pieces | None, blame: Blame, tell: Tell) -> None:
+    def __init__(self, work: Work, spec: DownloadSpec, start: Start, reporter: Reporter, blame: Blame) -> None:
         self._work = work
         self._users = spec.checksum is not None
         wanted = spec.checksum or strongest(work.resource.part.digests)
         self._digest = RunningDigest(wanted) if wanted is not None else None
-        self._pieces = pieces if not spec.streams_out else None
+        self._pieces = start.pieces if not spec.streams_out else None
         self._piecewise: Piecewise | None = None
         self._hasher: PrefixHasher | None = None
         self.sink: Sink = work.sink
         """Where the bytes are to go."""
         if self._pieces is not None:
+            from dlm.transfer.piecewise import Piecewise  # which few downloads need
+
+            def tell(sentence: str) -> None:
+                reporter.post(PieceSpoilt(start.download.id, sentence))
+
             shown, ranged = without_credentials(work.mirror.uri), work.resource.ranged
             self._piecewise = Piecewise(self._pieces, work.segments, work.sink, blame, tell, uri=shown, ranged=ranged)
         if self._digest is not None and spec.streams_out:
@@ -68,7 +75,7 @@ class Proof:
             await self._hasher.catch_up()
         work, digest, pieces = self._work, self._digest, self._pieces
         verified = judge(work.resource, work.sink.place.name, work.segments.done(), digest, users=self._users, joined=joined)
-        if pieces is not None and proves(pieces) and (digest is None or not digest.proves):
+        if pieces is not None and pieces.prove and (digest is None or not digest.proves):
             return replace(verified, how=Verification.VERIFIED, by=f"pieces {pieces.algorithm}")
         return verified
 
