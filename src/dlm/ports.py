@@ -291,6 +291,14 @@ class Worker(Protocol):
         Others keep the rate that their spec names.
         """
 
+    def offer(self, id: DownloadId, uris: Sequence[str]) -> None:
+        """Further addresses, by the user's own word, of the file that the download `id` is fetching.
+
+        Each is proved to be the same file before a byte of it is taken, and named when it is not (`MirrorDropped`). One that
+        it has already is no news, one that was dropped is tried again. Nothing happens when it is not being carried. Never
+        blocks, never raises, records nothing.
+        """
+
     @property
     def carriers(self) -> int:
         """Processes at work."""

@@ -16,7 +16,7 @@ from dlm.cli.faces import FetchFace, LogFace, Volume
 from dlm.cli.json_lines import JsonFace
 from dlm.cli.terminal import TerminalFace, has_colour
 from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
-from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade, RuntimeWarned, Transition
+from dlm.model.event import MIRROR_LIED, DownloadAdded, Event, PhaseChanged, ProgressMade, RuntimeWarned, Transition
 from dlm.model.message import Progressed
 from dlm.model.phase import Cause, Phase
 from dlm.model.resource import Verification, Verified
@@ -120,6 +120,14 @@ def test_verbose_tells_transitions_and_warnings(kind: str) -> None:
     assert "a.bin: scheduled → running (started)" in told
     assert "a.bin: it moved to https://cdn.example.org" in told
     assert Stage(kind).happen(*events).written() == ""
+
+
+@pytest.mark.parametrize("kind", ["log", "terminal"])
+def test_a_mirror_that_lied_is_named_unasked(kind: str) -> None:
+    """Somebody gave wrong bytes: one reads which mirror that was, unless one wants to hear nothing."""
+    events = (*STARTED, RuntimeWarned(MIRROR_LIED, "the mirror http://b.example/f is used no more: it lies", ID))
+    assert "http://b.example/f" in Stage(kind).happen(*events).written()
+    assert Stage(kind, Volume.QUIET).happen(*events).written() == ""
 
 
 @pytest.mark.parametrize("kind", ["log", "terminal"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -99,6 +100,15 @@ FULL = DownloadSpec(
     bearer=CANARY,
     proxy=f"me:{CANARY}@proxy:3128",
 )
+
+
+def test_a_stranger_is_shown_nothing_of_the_users() -> None:
+    """What is sent to an address that a server has named holds no secret, and no header that might be one."""
+    spec = replace(FULL, cookies="/jar", cert="/c", key="/k", profile="p", proxy=None, uris=("https://stranger/x",))
+    bare = spec.without_secrets()
+    for name in FULL.__slots__:
+        assert CANARY not in str(getattr(bare, name))
+    assert (bare.headers, bare.cookies, bare.cert, bare.key, bare.profile, bare.anonymous) == ((), None, None, None, None, True)
 
 
 def test_no_secret_of_a_spec_survives() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
 
@@ -16,7 +16,7 @@ from dlm.model.queue import Rates
 from dlm.ports import Reporter
 from dlm.workers.channel import Channel
 from dlm.workers.relay import COALESCED, CONGESTED, MOST_ENDINGS, Relay
-from dlm.workers.wire import Acknowledge, Carry, Commit, Ended, Failure, Frame, Halt, Limit, Load, Post, Reject
+from dlm.workers.wire import Acknowledge, Carry, Commit, Ended, Failure, Frame, Halt, Limit, Load, Offer, Post, Reject
 from tests.crew import settle
 from tests.fakes import start_of
 
@@ -31,12 +31,16 @@ class LivesWorker:
     def __init__(self, life: Life) -> None:
         self._life = life
         self.limits: list[tuple[Rates, Mapping[DownloadId, int | None]]] = []
+        self.offers: list[tuple[DownloadId, tuple[str, ...]]] = []
 
     async def carry(self, start: Start, reporter: Reporter) -> None:
         await self._life(start, reporter)
 
     def limit(self, rates: Rates, downloads: Mapping[DownloadId, int | None]) -> None:
         self.limits.append((rates, downloads))
+
+    def offer(self, id: DownloadId, uris: Sequence[str]) -> None:
+        self.offers.append((id, tuple(uris)))
 
     async def close(self) -> None:
         pass
@@ -198,6 +202,16 @@ def test_limits_are_handed_to_the_worker_in_their_order() -> None:
     async def scenario(parent: Parent) -> None:
         await parent.say(Limit(Rates(5, {"h:80": 3}), {DownloadId("a"): None}), Limit(Rates(), {}))
         assert parent.worker.limits == [(Rates(5, {"h:80": 3}), {DownloadId("a"): None}), (Rates(), {})]
+
+    play(forever, scenario)
+
+
+def test_offers_are_handed_to_the_worker() -> None:
+    """Further addresses of a file reach who carries it."""
+
+    async def scenario(parent: Parent) -> None:
+        await parent.say(Offer(DownloadId("a"), ("https://h/f", "ftp://i/f")))
+        assert parent.worker.offers == [(DownloadId("a"), ("https://h/f", "ftp://i/f"))]
 
     play(forever, scenario)
 

@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from dlm.model import error as errors
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Place, new_id
 from dlm.model.error import DigestMismatch, DiskFull, DlmError, NotFound, ServerBusy
-from dlm.model.message import Checkpointed, Completing, ConnectionEnded, ConnectionView, Observed, Progressed, Published, Start
+from dlm.model.message import (
+    Checkpointed,
+    Completing,
+    ConnectionEnded,
+    ConnectionView,
+    MirrorDropped,
+    Observed,
+    Progressed,
+    Published,
+    Start,
+)
 from dlm.model.phase import Intent, Phase
 from dlm.model.queue import Rates
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator, Verification, Verified
@@ -32,6 +42,7 @@ from dlm.workers.wire import (
     Halt,
     Limit,
     Load,
+    Offer,
     Post,
     Reject,
     encode,
@@ -59,13 +70,20 @@ FRAMES: list[Frame] = [
     Carry(Start(DOWNLOAD, CHECKPOINT, 4)),
     Halt(ID),
     Limit(Rates(5, {"h:443": 2}), {ID: None, DownloadId("b"): 7}),
+    Offer(ID, ("https://h/g", "ftp://i/f")),
     Acknowledge(1),
     Reject(2, Failure.of(ServerBusy("later", uri="https://h/f", retry_after=3.5))),
     Commit(3, Checkpointed(ID, CHECKPOINT)),
     Commit(4, Completing(ID, CHECKPOINT, "/d/f", Verified(Verification.VERIFIED, "sha-256"))),
     Commit(5, Published(ID, "/d/f")),
     Commit(6, Observed(ID, "h:443", None, True, "1.1", 3.0)),
-    Post((PROGRESSED, ConnectionEnded(ID, 1, "h:443", 5, 0.5, "Truncated"))),
+    Post(
+        (
+            PROGRESSED,
+            ConnectionEnded(ID, 1, "h:443", 5, 0.5, "Truncated"),
+            MirrorDropped(ID, "https://h/f", "it is not there", lied=True),
+        )
+    ),
     Ended(ID),
     Ended(ID, Failure.of(DigestMismatch("wrong", [Span(0, 9)]))),
     Load(0.25, 3),

@@ -14,7 +14,7 @@ from dlm.cli import sentences
 from dlm.cli.board import Board, QueueBoard, Row
 from dlm.cli.line import Glyphs, Line, Piece, glyphs_for, line, plain
 from dlm.model.download import Download, DownloadId
-from dlm.model.event import Event, PhaseChanged, RuntimeWarned
+from dlm.model.event import MIRROR_LIED, Event, PhaseChanged, RuntimeWarned
 from dlm.model.phase import Cause, Phase
 from dlm.ports import Outcome
 
@@ -124,7 +124,7 @@ class Narrator:
                 stands = download.phase in _STANDSTILLS or step.cause is Cause.PREEMPTED
                 if self._queue and stands and self._volume is Volume.NORMAL:
                     self._writer.write(sentences.left(download, time(), self._glyphs, cause=step.cause))
-            case RuntimeWarned(message=message, id=id) if self._warns(id):
+            case RuntimeWarned(code, message, id) if self._warns(id, code):
                 row = self._board.rows.get(id) if id else None
                 name = f"{row.download.label}: " if row else ""
                 self._writer.write(line(Piece("! ", "warning"), name, message))
@@ -142,8 +142,9 @@ class Narrator:
         if self._volume is not Volume.QUIET:
             self._writer.write(line(text))
 
-    def _warns(self, id: DownloadId | None) -> bool:
-        return self._volume is Volume.VERBOSE or (self._queue and id is None and self._volume is Volume.NORMAL)
+    def _warns(self, id: DownloadId | None, code: str) -> bool:
+        grave = code == MIRROR_LIED or (self._queue and id is None)
+        return self._volume is Volume.VERBOSE or (grave and self._volume is Volume.NORMAL)
 
     def _tell(self, row: Row, now: float) -> None:
         download = row.download

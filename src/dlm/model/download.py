@@ -85,6 +85,25 @@ class DownloadSpec:
         """Whether the bytes go to standard output instead of a file."""
         return self.output == "-"
 
+    def without_secrets(self) -> DownloadSpec:
+        """The same for an address that a server has named: nothing that the user would show to his own servers only.
+
+        Headers, cookies, the referer, passwords, tokens, keys and names of profiles stay here. What is kept by host (netrc)
+        goes, since no other host sees it; and so does the proxy, which is the user's own.
+        """
+        return replace(
+            self,
+            headers=(),
+            cookies=None,
+            referer=None,
+            user=None,
+            bearer=None,
+            cert=None,
+            key=None,
+            profile=None,
+            anonymous=True,
+        )
+
     def check(self) -> DownloadSpec:
         """Itself. Raises `InvalidRequest` for what no adapter could carry out (control characters: RFC 9110, 5.5)."""
         if not self.uris:

@@ -43,6 +43,12 @@ class ProgressMade:
     progress: Progressed
 
 
+MIRROR_DROPPED = "mirror_dropped"
+"""The `code` of a `RuntimeWarned`: an address of a file is used no more."""
+MIRROR_LIED = "mirror_lied"
+"""The same, because its bytes contradict those of others."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeWarned:
     """Something that a user should know and that stopped nothing."""

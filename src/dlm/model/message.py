@@ -2,8 +2,8 @@
 
 The control plane starts a transfer with `Start` and ends it by cancelling it. The transfer plane reports. `Resolved`,
 `Checkpointed`, `Completing`, `Published` and `Observed` are *commitments*: the transfer waits until they are durable,
-because its next step relies on that. `Progressed`, `ConnectionEnded` and `Gathered` are *news*: nothing waits for them, and the
-newest sample of progress replaces older ones.
+because its next step relies on that. `Progressed`, `ConnectionEnded`, `Gathered` and `MirrorDropped` are *news*: nothing waits
+for them, and the newest sample of progress replaces older ones.
 """
 
 from __future__ import annotations
@@ -142,5 +142,21 @@ class Gathered:
     id: DownloadId
 
 
+@dataclass(frozen=True, slots=True)
+class MirrorDropped:
+    """An address of the file is used no more. `uri` is it, without credentials; `reason` is a clause that says why.
+
+    `lied`: its bytes contradict those of others.
+    """
+
+    id: DownloadId
+    uri: str
+    reason: str
+    lied: bool = False
+
+    def __str__(self) -> str:
+        return f"the mirror {self.uri} is used no more: {self.reason}"
+
+
 Commitment = Resolved | Checkpointed | Completing | Published | Observed
-News = Progressed | ConnectionEnded | Gathered
+News = Progressed | ConnectionEnded | Gathered | MirrorDropped

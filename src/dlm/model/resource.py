@@ -117,6 +117,10 @@ class Mirror:
     """Where redirects led this time; good for this run only, since such addresses often expire."""
     home: bool = True
     """Whether redirects never left the origin of `uri`: only then may the user's secrets go to `resolved`."""
+    stranger: bool = False
+    """Whether a server named it, not the user: none of the user's secrets go there."""
+    joined: bool = False
+    """Whether bytes of it may stand in the file beside those of another."""
 
 
 @dataclass(frozen=True, slots=True)

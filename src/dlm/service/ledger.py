@@ -7,8 +7,19 @@ from dataclasses import replace
 
 from dlm.model.download import Download, DownloadId
 from dlm.model.error import DlmError
-from dlm.model.event import ConnectionClosed, PhaseChanged, ProgressMade
-from dlm.model.message import Checkpointed, Commitment, Completing, Gathered, News, Observed, Progressed, Published, Resolved
+from dlm.model.event import MIRROR_DROPPED, MIRROR_LIED, ConnectionClosed, PhaseChanged, ProgressMade, RuntimeWarned
+from dlm.model.message import (
+    Checkpointed,
+    Commitment,
+    Completing,
+    Gathered,
+    MirrorDropped,
+    News,
+    Observed,
+    Progressed,
+    Published,
+    Resolved,
+)
 from dlm.model.phase import Cause, Phase
 from dlm.policy.host import busy_until
 from dlm.ports import HostPolicy, Step
@@ -57,6 +68,8 @@ class Ledger:
             self._means.bus.publish(ProgressMade(message))
         elif isinstance(message, Gathered):
             self._gathered(message.id)
+        elif isinstance(message, MirrorDropped):
+            self._means.bus.publish(RuntimeWarned(MIRROR_LIED if message.lied else MIRROR_DROPPED, str(message), message.id))
         else:
             self._means.bus.publish(ConnectionClosed(message))
 

@@ -209,11 +209,11 @@ def decode_position(stored: float) -> float | None:
 
 
 def _mirror_to_wire(mirror: Mirror) -> Wire:
-    return {"uri": mirror.uri, "resolved": mirror.resolved, "home": mirror.home}
+    return {name: getattr(mirror, name) for name in ("uri", "resolved", "home", "stranger", "joined")}
 
 
 def _mirror_from_wire(wire: Wire) -> Mirror:
-    return Mirror(wire["uri"], **_known(wire, ("resolved", "home")))
+    return Mirror(wire["uri"], **_known(wire, ("resolved", "home", "stranger", "joined")))
 
 
 def _part_to_wire(part: Part) -> Wire:

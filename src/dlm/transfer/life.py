@@ -10,7 +10,7 @@ what failed decides: the same again, anew, the next mirror, or the end          
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -51,16 +51,26 @@ class InlineWorker:
         # Syncs only wait for the disk, which serves many at once better than one after another.
         self._disk = ThreadPoolExecutor(SYNCS, "sync")
         self._small = SmallFiles(self._disk)
+        self._lives: dict[DownloadId, Life] = {}
 
     async def carry(self, start: Start, reporter: Reporter) -> None:
         """See `ports.Worker`."""
         limiter, download = self._tools.limiter, start.download
         with limiter.tap(download.id, download.host, download.spec.limit_rate) as tap:
-            await Life(self._tools, start, reporter, tap, self._small).live()
+            life = self._lives[download.id] = Life(self._tools, start, reporter, tap, self._small)
+            try:
+                await life.live()
+            finally:
+                del self._lives[download.id]
 
     def limit(self, rates: Rates, downloads: Mapping[DownloadId, int | None]) -> None:
         """See `ports.Worker`."""
         self._tools.limiter.limit(rates, downloads)
+
+    def offer(self, id: DownloadId, uris: Sequence[str]) -> None:
+        """See `ports.Worker`."""
+        if (life := self._lives.get(id)) is not None:
+            life.offer(uris)
 
     @property
     def carriers(self) -> int:
@@ -93,6 +103,10 @@ class Life:
         self._restarted = False
         self._single = False
         self._work: Work | None = None
+
+    def offer(self, uris: Sequence[str]) -> None:
+        """Further addresses of the same file, named by the user."""
+        self._uris += [uri for uri in uris if uri not in self._uris]
 
     async def live(self) -> None:
         """Carry it through. Raises the error that ended it."""

@@ -10,7 +10,7 @@ the socket ends    → the process is buried, and all that it carried is lost
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ from dlm.ports import Clock, Reporter
 from dlm.workers.channel import Channel
 from dlm.workers.placement import Burden
 from dlm.workers.process import Spawn
-from dlm.workers.wire import Acknowledge, Carry, Commit, Ended, Failure, Frame, Halt, Limit, Load, Post, Reject
+from dlm.workers.wire import Acknowledge, Carry, Commit, Ended, Failure, Frame, Halt, Limit, Load, Offer, Post, Reject
 
 PATIENCE = 5.0
 """Seconds of silence after which a child that was told to stop something is killed."""
@@ -120,6 +120,10 @@ class Member:
         if limit != self.told:
             self.told = limit
             self._channel.send(limit)
+
+    def offer(self, id: DownloadId, uris: Sequence[str]) -> None:
+        """Further addresses for a download that it carries."""
+        self._channel.send(Offer(id, tuple(uris)))
 
     # what the child says -----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ API, slows a transfer down to a hundredth; and a transfer that crashes would tak
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dlm.model.address import host_of
@@ -94,6 +94,13 @@ class WorkerPool:
         self._members.remove(member)
         if (retiring := self._retiring.pop(member, None)) is not None:
             retiring.cancel()
+
+    def offer(self, id: DownloadId, uris: Sequence[str]) -> None:
+        """See `ports.Worker`."""
+        carried = self._carried.get(id)
+        if carried is not None:
+            carried.hosts |= set(map(host_of, uris))
+            carried.member.offer(id, uris)
 
     # limits ------------------------------------------------------------------------------------------------------------
 

@@ -10,10 +10,20 @@ from time import process_time
 
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError, WorkerLost
-from dlm.model.message import Commitment, Completing, ConnectionEnded, Gathered, News, Progressed, Published, Start
+from dlm.model.message import (
+    Commitment,
+    Completing,
+    ConnectionEnded,
+    Gathered,
+    MirrorDropped,
+    News,
+    Progressed,
+    Published,
+    Start,
+)
 from dlm.ports import Worker
 from dlm.workers.channel import Channel
-from dlm.workers.wire import Acknowledge, Carry, Commit, Ended, Failure, Frame, Halt, Limit, Load, Post, Reject
+from dlm.workers.wire import Acknowledge, Carry, Commit, Ended, Failure, Frame, Halt, Limit, Load, Offer, Post, Reject
 
 COALESCED = 0.1
 """Seconds for which news is gathered; of each download only the newest sample is sent."""
@@ -58,6 +68,8 @@ class Relay:
                     task.cancel()
             case Limit():
                 self._worker.limit(frame.rates, frame.downloads)
+            case Offer():
+                self._worker.offer(frame.id, frame.uris)
             case Acknowledge():
                 self._unanswered.pop(frame.number).set_result(None)
             case Reject():
@@ -118,7 +130,7 @@ class Relay:
             case ConnectionEnded():
                 self._endings.append(message)
                 del self._endings[:-MOST_ENDINGS]
-            case Gathered():
+            case Gathered() | MirrorDropped():
                 self._channel.send(Post((message,)))
         if self._flush is None and not self._gone.is_set():
             self._flush = asyncio.get_running_loop().call_later(COALESCED, self._flushed)

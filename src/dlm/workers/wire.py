@@ -97,6 +97,14 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """As `ports.Worker.offer`."""
+
+    id: DownloadId
+    uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledge:
     """The commitment of this number is durable."""
 
@@ -145,7 +153,7 @@ class Load:
     active: int
 
 
-Frame = Carry | Halt | Limit | Acknowledge | Reject | Commit | Post | Ended | Load
+Frame = Carry | Halt | Limit | Offer | Acknowledge | Reject | Commit | Post | Ended | Load
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------
