@@ -34,8 +34,9 @@ from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
 from dlm.transfer.limits import Tap
 from dlm.transfer.patience import Patience
 from dlm.transfer.reserving import Reserving, target
-from dlm.transfer.segmented import SegmentedDriver, TransferContext
+from dlm.transfer.segmented import SegmentedDriver
 from dlm.transfer.small import SmallFiles
+from dlm.transfer.supplier import TransferContext
 from dlm.transfer.work import Tools, Work
 
 HASHING_PAUSE = 0.1
@@ -221,10 +222,10 @@ class Life:
         elif digest is not None:
             hasher = PrefixHasher(work.sink, digest, work.segments.prefix)
             companions.append(hasher.follow(HASHING_PAUSE))
-        driver = SegmentedDriver(work.source, work.mirror, work.opening)
+        driver = SegmentedDriver(work.source, work.mirror, work.resource, work.opening)
         context = self._context(gate, digest_known=digest is not None)
         try:
-            await alongside(driver.run(work.resource, work.segments, sink, context), *companions, ending=gate.halt)
+            await alongside(driver.run(work.segments, sink, context), *companions, ending=gate.halt)
             await self._learn(work, driver)
             if hasher is not None:
                 await hasher.catch_up()

@@ -1,0 +1,226 @@
+"""One mirror at work: its Source, what it said of the file, its connections, and what their ends mean for it.
+
+Whatever is known of one host belongs here: how many connections pay, what a request costs, how long it wants to be left in
+peace. The bytes that are to be fetched, and who else fetches them, are the driver's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from dlm.model.address import host_of, without_credentials
+from dlm.model.download import DownloadId, DownloadSpec
+from dlm.model.error import DlmError, ServerBusy, TransferError, Verdict
+from dlm.model.message import News
+from dlm.model.resource import Mirror, Resource
+from dlm.model.span import Span
+from dlm.model.value import dataclass
+from dlm.policy.continuity import may_split, overlap_at
+from dlm.policy.controller import Stage
+from dlm.policy.meter import Standing
+from dlm.policy.segments import Lease, SegmentMap
+from dlm.policy.staffing import Staffing
+from dlm.ports import Clock, Opening, Sink, Source
+from dlm.transfer.connection import Connection
+from dlm.transfer.gate import Gate
+from dlm.transfer.learning import Lessons
+from dlm.transfer.outlet import LeaseOutlet
+from dlm.transfer.patience import Patience
+
+TICK = 0.2
+OPENING_TICK = 0.05
+QUICK_TICK = 0.1
+"""Seconds between two measurements while there is one connection, and while the number grows."""
+REBUFFS = 2
+"""Connections that may be lost without a byte while others are served, before no more are opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferContext:
+    """What a Driver works with, beside the Resource and its Sink."""
+
+    spec: DownloadSpec
+    gate: Gate
+    clock: Clock
+    patience: Patience
+    digest_known: bool
+    report: Callable[[News], None]
+    id: DownloadId
+
+
+class Supplier:
+    """A mirror that bytes are fetched from, with up to `spec.connections` connections of one Source."""
+
+    def __init__(self, source: Source, mirror: Mirror, resource: Resource, opening: Opening | None = None) -> None:
+        self.mirror = mirror
+        self.resource = resource
+        self.connections: dict[asyncio.Future[None], Connection] = {}
+        self.lessons = Lessons()
+        self.note: str | None = None
+        """What it waits for, when it does."""
+        self._source = source
+        self._opening = opening
+        self._failures = 0
+        self._rebuffs = 0
+        self._hold_until = 0.0
+        self._crowded_until = 0.0
+        self._peace: TransferError | None = None
+        self._idle: list[float] = []
+
+    def begin(self, segments: SegmentMap, sink: Sink, context: TransferContext) -> None:
+        """Fetch for this run from now on."""
+        self._segments, self._sink, self._context = segments, sink, context
+        splits = may_split(self.resource, digest_known=context.digest_known) and not context.spec.streams_out
+        self.staffing = Staffing(segments, connections=context.spec.connections, patience=context.spec.timeout, joins=splits)
+        if self._opening is not None and (delays := self._opening.delays) is not None:
+            self.staffing.opened(delays.trip, delays.connecting, delays.reply)
+
+    # starting ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def waits_until(self) -> float:
+        """When another connection may be started, if it has none, in monotonic seconds."""
+        return max(self._hold_until, self._crowded_until)
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two measurements."""
+        stage = self.staffing.controller.stage
+        return OPENING_TICK if stage is Stage.OPENING else QUICK_TICK if stage is Stage.GROWING else TICK
+
+    def out_of_patience(self, now: float) -> TransferError | None:
+        """What it asked for peace with, if it has no connection and we do not bear to wait for so long."""
+        if self.connections or self._peace is None or self._context.patience.bears(self.waits_until - now):
+            return None
+        return self._peace
+
+    def standings(self, now: float) -> list[Standing]:
+        """How its connections stand."""
+        return [each.standing(now) for each in self.connections.values()]
+
+    def next_lease(self, now: float, most: int | None) -> Lease | None:
+        """The bytes for one more connection; `None` when it wants none, or was asked for patience."""
+        if now < self._hold_until or (not self._idle and now < self._crowded_until):
+            return None
+        return self.staffing.next_lease(self.standings(now), most, self._idle[-1] if self._idle else None)
+
+    def start(self, lease: Lease, number: int, now: float) -> bool:
+        """Start a connection on `lease`. Says whether that asks for a reply of its own."""
+        self.note = None
+        opening, self._opening = self._opening, None
+        asked = opening is None or lease.position > 0
+        gate = self._context.gate
+        if opening is not None and not asked:
+            outlet = LeaseOutlet(lease, self._sink, gate)
+            pouring = opening.pour(outlet)
+        else:
+            overlap = overlap_at(self.resource, lease.position, digest_known=self._context.digest_known)
+            outlet = LeaseOutlet(lease, self._sink, gate, overlap, number)
+            span = Span(lease.position - overlap, lease.stop)
+            pouring = self._source.fetch(self.resource, self.mirror, span, outlet, self._context.spec)
+        speed = self._idle.pop() if asked and self._idle else None
+        connection = Connection(number, lease, outlet, now, asked=asked, ready=speed is not None)
+        connection.fetching = asyncio.ensure_future(connection.pour(pouring))
+        self.connections[connection.fetching] = connection
+        return opening is None or asked
+
+    # ending ------------------------------------------------------------------------------------------------------------
+
+    def ended(self) -> list[asyncio.Future[None]]:
+        """The fetches that are over, to be settled one by one."""
+        return [each for each in self.connections if each.done()]
+
+    def settle(self, fetching: asyncio.Future[None]) -> tuple[Connection, BaseException | None]:
+        """Take back the lease of a connection that has ended. Gives what it has failed with, if it has."""
+        connection = self.connections.pop(fetching)
+        if self._segments.size is None and not fetching.cancelled() and fetching.exception() is None:
+            self._segments.settle(connection.lease.position)
+        error = connection.error(without_credentials(self.mirror.uri), self._context.spec.timeout)
+        self._segments.release(connection.lease)
+        self._tell_end(connection, error)
+        self._idle += connection.left_open(self._context.clock.monotonic(), error)
+        if connection.progressed:
+            self._failures = 0
+        return connection, error
+
+    def answer(self, connection: Connection, error: BaseException) -> None:
+        """Decide what an ended connection means: wait and go on, do with fewer, or raise."""
+        if not isinstance(error, TransferError):
+            raise error
+        self.lessons.heard(error, self._context.clock.monotonic())
+        if self.connections and not connection.moved and error.verdict is not Verdict.RESTART:
+            self._yield_to_others(connection.lease, error)
+            return
+        if error.verdict is Verdict.NEXT_MIRROR and self.mirror.resolved is not None:
+            # The address that redirects led to has expired: follow them again from the start, once.
+            self.mirror = Mirror(self.mirror.uri)
+            return
+        if not self.resource.ranged:
+            # The next reply would begin at byte 0 again, so nothing that is there can be kept.
+            raise error
+        if connection.moved:
+            self.staffing.controller.broken()
+        self._failures += 0 if connection.progressed else 1
+        spent = 0.0 if connection.progressed else self._context.clock.monotonic() - connection.began
+        self._retry_or_raise(error, spent)
+
+    def _yield_to_others(self, lease: Lease, error: TransferError) -> None:
+        """The server serves the others, and would not have this one more, or lost it: they may take over its share."""
+        for other in self.connections.values():
+            other.outlet.flush()
+            if other.lease.stop == lease.start:
+                self._segments.extend(other.lease, other.reach)
+        self._rebuffs += 1
+        now, pause = self._context.clock.monotonic(), self._context.patience.moment()
+        if error.verdict is not Verdict.RETRY or self._rebuffs >= REBUFFS:
+            self.staffing.controller.refused(sum(other.moved > 0 for other in self.connections.values()))
+            self.lessons.served(self.staffing.controller.ceiling)
+            if isinstance(error, ServerBusy) and error.retry_after:
+                self._peace = error
+                self._hold_until = max(self._hold_until, now + error.retry_after)
+        # Those that are served, and come to their end, may ask again.
+        self._crowded_until = max(self._crowded_until, now + pause)
+
+    def _retry_or_raise(self, error: DlmError, spent: float) -> None:
+        pause = self._context.patience.pause(error, self._failures, spent)
+        if pause is None:
+            raise error
+        self._hold_until = self._context.clock.monotonic() + pause
+        if isinstance(error, ServerBusy) or not self.connections:
+            self.note = f"{error}; trying again in {pause:.0f} s" if pause >= 1 else str(error)
+
+    async def dismiss(self) -> None:
+        """End whatever runs. When it has returned, no byte of this mirror is written any more."""
+        for fetching in self.connections:
+            fetching.cancel()
+        await asyncio.gather(*self.connections, return_exceptions=True)
+        for fetching, connection in self.connections.items():
+            self._segments.release(connection.lease)
+            self._tell_end(connection, None if fetching.cancelled() else fetching.exception())
+        self.connections.clear()
+        if self._opening is not None:
+            await self._opening.close()
+
+    def _tell_end(self, connection: Connection, error: BaseException | None) -> None:
+        context = self._context
+        now = context.clock.monotonic()
+        context.report(connection.epitaph(context.id, host_of(self.mirror.uri), now, error))
+
+    # measuring ---------------------------------------------------------------------------------------------------------
+
+    def judge(self, now: float, *, held: bool) -> None:
+        """Let the staffing see what has come, and end what it gives up. `held`: dlm itself held the transfer back."""
+        for connection in self.connections.values():
+            connection.outlet.flush()
+            answered = connection.measure(now, held=held)
+            if answered is not None:
+                self.staffing.answered(answered, ready=connection.ready)
+        limited = self._context.gate.limited
+        ending = set(self.staffing.sample(now, self.standings(now), held=held, limited=limited))
+        if self.lessons.connections is not None:
+            self.lessons.served(self.staffing.controller.ceiling)
+        for connection in self.connections.values():
+            connection.watch(now, self._context.spec.timeout, held=held)
+            if connection.lease in ending:
+                connection.give_up()
