@@ -83,6 +83,10 @@ class SegmentMap:
         first = next(iter(self.done()), None)
         return first.stop if first is not None and first.start == 0 else 0
 
+    def grounded(self, position: int) -> int:
+        """How many bytes right before `position` are done without a gap."""
+        return next((position - span.start for span in self.done() if span.start < position <= span.stop), 0)
+
     def claim(self) -> Lease | None:
         """A lease on the whole of the first free span, `None` when nothing is free."""
         gaps = self.free()
@@ -118,6 +122,11 @@ class SegmentMap:
         gap = next((span for span in self.free() if span.start == lease.stop), None)
         if gap is not None and lease.twin is None and reach > lease.stop:
             lease.stop = min(gap.stop, reach)
+
+    def forget(self, spans: Iterable[Span]) -> None:
+        """These bytes are wrong: what of them is done is free again. What a lease has written is not touched."""
+        for wrong in merge(spans):
+            self._done = [rest for span in self._done for rest in subtract(span, [wrong])]
 
     def settle(self, size: int) -> None:
         """The Part of unknown size turned out to have `size` bytes; whatever lies behind is forgotten."""

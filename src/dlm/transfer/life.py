@@ -10,36 +10,31 @@ what failed decides: the same again, anew, the next mirror, or the end          
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from dlm.model.address import host_of, without_credentials
-from dlm.model.download import DownloadId
-from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
+from dlm.model.download import DownloadId, DownloadSpec
+from dlm.model.error import DlmError, NotSmall, PartLost, Verdict
 from dlm.model.message import Completing, Published, Start
 from dlm.model.queue import Rates
-from dlm.model.resource import Mirror, Verified, strongest
+from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.policy.continuity import may_continue
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Opening, Reporter
-from dlm.transfer.alongside import alongside, uninterrupted
-from dlm.transfer.checkpoints import Checkpointer
-from dlm.transfer.ending import judge, publish
-from dlm.transfer.gate import Gate
-from dlm.transfer.hashing import HashingSink, PrefixHasher, RunningDigest
+from dlm.transfer.alongside import uninterrupted
+from dlm.transfer.ending import publish
+from dlm.transfer.haul import Haul
 from dlm.transfer.limits import Tap
 from dlm.transfer.patience import Patience
 from dlm.transfer.reserving import Reserving, target
-from dlm.transfer.segmented import SegmentedDriver
 from dlm.transfer.small import SmallFiles
-from dlm.transfer.supplier import TransferContext
+from dlm.transfer.supplier import Supplier
 from dlm.transfer.work import Tools, Work
 
-HASHING_PAUSE = 0.1
 SYNCS = 32
 """Files that are synced at once, at most."""
 
@@ -95,19 +90,21 @@ class Life:
         self._patience = Patience(start, tools.clock, tools.random, reporter)
         self._download = start.download
         self._checkpoint = start.checkpoint
-        spec = start.download.spec
-        self._spec = replace(spec, connections=min(spec.connections, start.ceiling or spec.connections))
-        self._store = tools.store_for(spec)
+        self._spec = start.download.spec
+        self._store = tools.store_for(self._spec)
         self._reserving = Reserving(start.download.id, self._spec, self._store, reporter)
-        self._uris = list(spec.uris)
+        self._uris = list(self._spec.uris)
         self._failures = 0
         self._restarted = False
         self._single = False
         self._work: Work | None = None
+        self._haul: Haul | None = None
 
     def offer(self, uris: Sequence[str]) -> None:
         """Further addresses of the same file, named by the user."""
         self._uris += [uri for uri in uris if uri not in self._uris]
+        if self._haul is not None:
+            self._haul.offer(Mirror(uri) for uri in uris)
 
     async def live(self) -> None:
         """Carry it through. Raises the error that ended it."""
@@ -148,10 +145,12 @@ class Life:
                 return
             work = await self._begin(opening)
         self._work = work
+        self._haul = Haul(self._tools, self._download, self._spec, reporter=self._reporter, patience=self._patience)
         try:
-            verified = await self._transfer(work)
+            verified = await self._haul.bring(work, self._tap, self._small)
             await uninterrupted(publish(self._download, work, verified, self._store, self._reporter))
         except BaseException:
+            self._checkpoint = self._haul.saved or self._checkpoint
             if not may_continue(work.checkpoint()):
                 work.sink.discard()
             raise
@@ -174,10 +173,13 @@ class Life:
             sink.discard()
             sink.close()
             return None
-        resource = checkpoint.resource
-        mirror = Mirror(self._uris[0])
-        source = self._tools.sources.pick(mirror.uri)
-        return Work(resource, source, mirror, sink, SegmentMap(resource.part.size, checkpoint.done), None)
+        resource, segments = checkpoint.resource, SegmentMap(checkpoint.resource.part.size, checkpoint.done)
+        uri = next((mirror.uri for mirror in resource.mirrors[:1] if mirror.uri in self._uris), None)
+        if uri is None:
+            # The user has put another address in its place, or it has failed: whoever gives the same file goes on.
+            return Work(resource, None, sink, segments, self._candidates(resource))
+        supplier = Supplier(self._tools.sources.pick(uri), Mirror(uri), resource, self._first_spec(uri))
+        return Work(resource, supplier, sink, segments, self._candidates(resource))
 
     async def _open(self) -> Opening | None:
         """The first reply, to be gone on with; `None` when the file was small, and is published by now."""
@@ -200,92 +202,49 @@ class Life:
         uri = self._uris[0]
         try:
             resource = replace(opening.resource, ranged=False) if self._single else opening.resource
-            sink, self._checkpoint = await self._reserving.reserve(resource, uri)
+            kept = replace(resource, mirrors=resource.mirrors[:1])
+            sink, self._checkpoint = await self._reserving.reserve(kept, uri)
         except BaseException:
             await opening.close()
             raise
-        source = self._tools.sources.pick(uri)
-        return Work(resource, source, resource.mirrors[0], sink, SegmentMap(resource.part.size), opening)
-
-    # [3] ---------------------------------------------------------------------------------------------------------------
-
-    async def _transfer(self, work: Work) -> Verified:
-        wanted = self._spec.checksum or strongest(work.resource.part.digests)
-        digest = RunningDigest(wanted) if wanted is not None else None
-        self._tap.aim(host_of(work.mirror.uri))
-        gate = Gate(self._tools.clock, self._tap)
-        checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._small.disk)
-        companions: list[Coroutine[Any, Any, None]] = [checkpointer.keep()]
-        sink, hasher = work.sink, None
-        if digest is not None and self._spec.streams_out:
-            sink = HashingSink(work.sink, digest)
-        elif digest is not None:
-            hasher = PrefixHasher(work.sink, digest, work.segments.prefix)
-            companions.append(hasher.follow(HASHING_PAUSE))
-        driver = SegmentedDriver(work.source, work.mirror, work.resource, work.opening)
-        context = self._context(gate, digest_known=digest is not None)
-        try:
-            await alongside(driver.run(work.segments, sink, context), *companions, ending=gate.halt)
-            await self._learn(work, driver)
-            if hasher is not None:
-                await hasher.catch_up()
-            name, done = work.sink.place.name, work.segments.done()
-            return judge(work.resource, name, done, digest, users=self._spec.checksum is not None, joined=driver.joined)
-        except BaseException as error:
-            if hasher is not None:
-                hasher.stop()
-            await self._save(checkpointer)
-            if isinstance(error, TransferError):
-                with suppress(DlmError):
-                    await self._learn(work, driver)
-            raise
-        finally:
-            gate.close()
-            await checkpointer.close()
-            if hasher is not None:
-                await hasher.close()
-
-    def _context(self, gate: Gate, *, digest_known: bool) -> TransferContext:
-        return TransferContext(
-            spec=self._spec,
-            gate=gate,
-            clock=self._tools.clock,
-            patience=self._patience,
-            digest_known=digest_known,
-            report=self._reporter.post,
-            id=self._download.id,
+        supplier = Supplier(
+            self._tools.sources.pick(uri), resource.mirrors[0], resource, self._first_spec(uri), opening=opening
         )
+        return Work(kept, supplier, sink, SegmentMap(resource.part.size), self._candidates(resource))
 
-    async def _save(self, checkpointer: Checkpointer) -> None:
-        """Keep what has come, whatever ended the transfer; that a full disk may refuse even this changes nothing."""
-        with suppress(DlmError):
-            self._checkpoint = await checkpointer.write()
+    def _first_spec(self, uri: str) -> DownloadSpec:
+        """With no more connections than the host of the first address is known to tolerate."""
+        spec, ceiling = self._spec, self._start.ceiling
+        if ceiling is None or host_of(uri) != self._download.host:
+            return spec
+        return replace(spec, connections=min(spec.connections, ceiling))
 
-    async def _learn(self, work: Work, driver: SegmentedDriver) -> None:
-        """Tell what was learned of the host, once for each transfer. Errors of this machine's own teach nothing."""
-        host, now, version = host_of(work.mirror.uri), self._tools.clock.monotonic(), work.resource.version
-        await self._reporter.commit(driver.lessons.told(self._download.id, host, version, now, ranges=work.resource.ranged))
+    def _candidates(self, resource: Resource) -> tuple[Mirror, ...]:
+        """Who else may have the file: the user's other addresses, then those that the server names."""
+        named = tuple(mirror for mirror in resource.mirrors[1:] if mirror.stranger)
+        return (*(Mirror(uri) for uri in self._uris), *named)
 
     # [5] ---------------------------------------------------------------------------------------------------------------
 
     async def _recover(self, error: DlmError) -> None:
         """Prepare another round, or raise `error`."""
         work, verdict = self._work, error.verdict
+        spent = self._haul.spent if work is not None and self._haul is not None else set()
+        others = [uri for uri in self._uris[1:] if uri not in spent]
         if self._spec.streams_out and work is not None and work.segments.downloaded():
             raise error
         if verdict is Verdict.RESTART and not self._restarted:
             self._restarted = True
         elif verdict is Verdict.DEGRADE and not self._single:
             self._single = True
-        elif verdict is Verdict.NEXT_MIRROR and len(self._uris) > 1:
-            self._uris.pop(0)
+        elif verdict in {Verdict.NEXT_MIRROR, Verdict.REPAIR} and others:
+            self._uris = others
         elif work is not None and not work.resource.ranged and await self._rested(error):
             # The driver could not try again, because such a server only ever begins at byte 0.
             pass
-        elif verdict in {Verdict.RETRY, Verdict.WAIT} and len(self._uris) > 1:
+        elif verdict in {Verdict.RETRY, Verdict.WAIT} and others:
             # All tries are used up here, and another mirror may do better.
-            self._uris.pop(0)
-            self._failures = 0
+            self._uris, self._failures = others, 0
         else:
             raise error
         self._anew()

@@ -1,28 +1,31 @@
-"""SegmentedDriver: turns any Source into the mover of a whole Resource.
+"""SegmentedDriver: turns any Sources into the mover of a whole Resource.
 
     until every byte is done:
-        start what the staffing wants: connections on free spans, on stolen shares, on what is fetched twice  [1]
+        start what the staffings want: connections on free spans, on stolen shares, on what is fetched twice  [1]
         a connection ends: its lease goes back; what it failed with decides what follows                      [2]
-        some times a second: measure, let the staffing judge, end what it gives up; report, and once more
-        at the end                                                                                            [3]
+        bytes that somebody should not have brought are forgotten, to be fetched again                        [3]
+        some times a second: measure, let the staffings judge, end what they give up; report                  [4]
 
-It promises that on return the SegmentMap is complete. It does not promise that anything is durable, nor that the
-bytes are the right ones: checkpoints, verification and publishing are the business of `life`.
+One SegmentMap, and one `Supplier` for each mirror. Who is faster comes back sooner for another share, so the fastest mirror
+brings most. It promises that on return the SegmentMap is complete. It does not promise that anything is durable, nor that
+the bytes are the right ones: checkpoints, verification and publishing are the business of others.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from dlm.model.error import TransferError
 from dlm.model.message import Progressed
-from dlm.model.resource import Mirror, Resource
-from dlm.model.span import Span
+from dlm.model.span import Span, merge, subtract, total
+from dlm.policy.hedging import Hedging
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
 from dlm.policy.speed import Speedometer
-from dlm.ports import Opening, Sink, Source
+from dlm.ports import Sink
+from dlm.transfer.backing import Backing
 from dlm.transfer.connection import Connection
-from dlm.transfer.learning import Lessons
 from dlm.transfer.supplier import TICK, Supplier, TransferContext
 
 SLACK = 0.01
@@ -30,10 +33,20 @@ LEVELS = frozenset({"total", "host", "download"})
 
 
 class SegmentedDriver:
-    """Moves one Resource with up to `spec.connections` connections of one Source. Used once."""
+    """Moves one Resource with up to `spec.connections` connections to all mirrors together. Used once."""
 
-    def __init__(self, source: Source, mirror: Mirror, resource: Resource, opening: Opening | None = None) -> None:
-        self._supplier = Supplier(source, mirror, resource, opening)
+    def __init__(self, first: Supplier | None, backing: Backing | None = None) -> None:
+        self._first = first
+        self.backing = backing
+        self.suppliers: list[Supplier] = []
+        """Those that bytes may be fetched from, and those that have not let go yet."""
+        self.veterans: list[Supplier] = []
+        """All that have taken part."""
+        self._lent = 0
+        self._wanted = 0
+        self._departed = 0
+        self._stirred = asyncio.Event()
+        self._tainted: list[Span] = []
         self._troubled: list[Span] = []
         self._judged = 0.0
         self._measured = 0.0
@@ -41,69 +54,175 @@ class SegmentedDriver:
         self.joined = False
         """Whether more than one reply went into the file."""
 
-    @property
-    def lessons(self) -> Lessons:
-        """What its host has shown."""
-        return self._supplier.lessons
-
     async def run(self, segments: SegmentMap, sink: Sink, context: TransferContext) -> None:
-        """Fetch until `segments` is complete. Raises the error that ended it, when no retry is left.
+        """Fetch until `segments` is complete. Raises the error that ended it, when no retry and no mirror is left.
 
         However it ends, no connection is left and no byte is written any more.
         """
-        self._segments, self._context = segments, context
-        self._supplier.begin(segments, sink, context)
+        self._segments, self._sink, self._context = segments, sink, context
+        self._hedging = Hedging(segments.size) if segments.size is not None else None
+        if self._first is not None:
+            self.add(self._first)
         self._speed = Speedometer(context.clock.monotonic(), segments.downloaded())
         self.joined = self.joined or segments.downloaded() > 0
         try:
-            while not segments.complete:
+            while not segments.complete or (self.backing is not None and not await self.backing.confirm()):
                 self._staff()
                 await self._wait()
                 self._settle_ended()
+                self._cleanse()
                 self._measure()
         finally:
-            await self._supplier.dismiss()
+            for supplier in self.suppliers:
+                await supplier.dismiss()
             self._look(context.clock.monotonic())
+
+    # mirrors come and go -------------------------------------------------------------------------------------------------
+
+    @property
+    def living(self) -> list[Supplier]:
+        """The mirrors that bytes are fetched from."""
+        return [each for each in self.suppliers if not each.retired]
+
+    def add(self, supplier: Supplier) -> None:
+        """Fetch from this mirror as well, from now on."""
+        supplier.begin(self._segments, self._sink, self._context, self._hedging)
+        self.suppliers.append(supplier)
+        self.veterans.append(supplier)
+        self.stir()
+
+    def stir(self) -> None:
+        """Something has changed that the driver may be waiting for."""
+        self._stirred.set()
+
+    def turn_out(self, supplier: Supplier) -> None:
+        """Use this mirror no more, and fetch all that it has brought again: it lies."""
+        supplier.lied = True
+        supplier.retire()
+        self.forget(supplier.brought)
+
+    def forget(self, spans: list[Span]) -> None:
+        """Fetch these bytes again: they are wrong, or nobody vouches for them."""
+        self._tainted = merge([*self._tainted, *spans])
+        self._cleanse()
+        self.stir()
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of the connections that are allowed, for a word beside the transfer. Waits until there is one."""
+        self._wanted += 1
+        try:
+            while self.living and len(self._connections()) + self._lent >= self._context.spec.connections:
+                self._make_room()
+                await self._context.clock.sleep(TICK)
+        finally:
+            self._wanted -= 1
+        self._lent += 1
+        try:
+            yield
+        finally:
+            self._lent -= 1
+
+    def _make_room(self) -> None:
+        """Who has most gives the youngest one up, unless one is on its way out: nothing is lost by that but a request."""
+        connections = self._connections()
+        if connections and not any(each.given_up for each in connections):
+            most = max(self.suppliers, key=lambda each: len(each.connections))
+            max(most.connections.values(), key=lambda each: each.began).give_up()
+
+    def _lose(self, supplier: Supplier, error: TransferError) -> None:
+        """Go on without this mirror; raises `error` when there is no other."""
+        others = [each for each in self.living if each is not supplier]
+        if self.backing is None or not (others or self.backing.prospects):
+            raise error
+        supplier.retire()
+        self.backing.lost(supplier, error)
 
     # [1] ---------------------------------------------------------------------------------------------------------------
 
     def _staff(self) -> None:
-        """Start connections up to the target, unless the server asked for patience.
+        """Start connections up to the targets, unless a server asked for patience.
 
         While our own limit holds the transfer back, those that are there are enough, and one that ends is not replaced.
         """
         now = self._context.clock.monotonic()
         most = 1 if self._limited in LEVELS else None
-        while (lease := self._supplier.next_lease(now, most)) is not None:
-            self._start(lease, now)
+        asking = self.living
+        while asking:
+            for supplier in list(asking):
+                lease = self._next_lease(supplier, now, most) if self._has_place(supplier, now) else None
+                if lease is None:
+                    asking.remove(supplier)
+                else:
+                    self._start(supplier, lease, now)
 
-    def _start(self, lease: Lease, now: float) -> None:
-        taken = {each.number for each in self._supplier.connections.values()}
+    def _next_lease(self, supplier: Supplier, now: float, most: int | None) -> Lease | None:
+        others = [standing for each in self.suppliers if each is not supplier for standing in each.seen(now)]
+        return supplier.next_lease(now, most, others)
+
+    def _has_place(self, supplier: Supplier, now: float) -> bool:
+        """Whether it may have one more of the connections that are allowed, of which each that asks has its share first."""
+        living = self.living
+        free = self._context.spec.connections - self._lent - min(1, self._wanted) - len(self._connections())
+        fair = max(1, self._context.spec.connections // len(living))
+        if len(supplier.connections) >= fair:
+            others = (each for each in living if each is not supplier and now >= each.waits_until)
+            free -= sum(max(0, min(fair, each.staffing.controller.target) - len(each.connections)) for each in others)
+        return free > 0
+
+    def _start(self, supplier: Supplier, lease: Lease, now: float) -> None:
+        taken = {each.number for each in self._connections()}
         number = next(n for n in range(len(taken) + 1) if n not in taken)
         self._troubled = [span for span in self._troubled if not lease.start <= span.start < lease.stop]
-        if self._supplier.start(lease, number, now):
+        if supplier.start(lease, number, now):
             self.joined = True
+
+    def _connections(self) -> list[Connection]:
+        return [each for supplier in self.suppliers for each in supplier.connections.values()]
 
     # [2] ---------------------------------------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
-        connections, now = self._supplier.connections, self._context.clock.monotonic()
-        if connections:
-            await asyncio.wait(connections, timeout=self._supplier.tick, return_when=asyncio.FIRST_COMPLETED)
+        now = self._context.clock.monotonic()
+        for supplier in self.living:
+            if (error := supplier.out_of_patience(now)) is not None:
+                self._lose(supplier, error)
+        fetching = [each for supplier in self.suppliers for each in supplier.connections]
+        if fetching:
+            tick = min((each.tick for each in self.living), default=TICK)
+            await asyncio.wait(fetching, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
+        elif living := self.living:
+            await self._context.clock.sleep(min(TICK, max(0.0, min(each.waits_until for each in living) - now)))
         else:
-            if (error := self._supplier.out_of_patience(now)) is not None:
-                raise error
-            await self._context.clock.sleep(min(TICK, max(0.0, self._supplier.waits_until - now)))
+            await self._wait_for_another()
+
+    async def _wait_for_another(self) -> None:
+        """No mirror is left, and perhaps there will be one."""
+        assert self.backing is not None
+        if not self.backing.prospects:
+            raise self.backing.failure
+        self._stirred.clear()
+        self.backing.looked()
+        await self._stirred.wait()
 
     def _settle_ended(self) -> None:
-        for fetching in self._supplier.ended():
-            connection, error = self._supplier.settle(fetching)
-            if error is not None:
-                self._trouble(connection, error)
-                self._supplier.answer(connection, error)
-        for connection in self._supplier.connections.values():
-            if self._supplier.staffing.superseded(connection.lease):
-                connection.give_up()
+        for supplier, over in [(each, over) for each in self.suppliers for over in each.ended()]:
+            connection, error = supplier.settle(over)
+            if supplier.lied:
+                self._tainted = merge([*self._tainted, Span(connection.lease.start, connection.lease.position)])
+            if error is None:
+                continue
+            self._trouble(connection, error)
+            if supplier.retired and isinstance(error, TransferError):
+                continue
+            try:
+                supplier.answer(connection, error)
+            except TransferError as final:
+                self._lose(supplier, final)
+        for supplier in self.suppliers:
+            supplier.end_superseded()
+        self._departed += sum(each.moved for each in self.suppliers if each.retired and not each.connections)
+        self.suppliers = [each for each in self.suppliers if each.connections or not each.retired]
 
     def _trouble(self, connection: Connection, error: BaseException) -> None:
         lease = connection.lease
@@ -112,18 +231,46 @@ class SegmentedDriver:
 
     # [3] ---------------------------------------------------------------------------------------------------------------
 
+    def _cleanse(self) -> None:
+        """Forget what is tainted, once nobody holds a lease that has written there; who does has to let go of it."""
+        if not self._tainted:
+            return
+        holders = [each for each in self._connections() if self._is_tainted(each.lease)]
+        for each in holders:
+            each.give_up()
+        if not holders:
+            spans, self._tainted = self._tainted, []
+            self._segments.forget(spans)
+            if self.backing is not None:
+                self.backing.forgot(spans)
+
+    def _is_tainted(self, lease: Lease) -> bool:
+        written = Span(lease.start, lease.position)
+        return total(subtract(written, self._tainted)) < written.size
+
+    # [4] ---------------------------------------------------------------------------------------------------------------
+
     def _measure(self) -> None:
         now = self._context.clock.monotonic()
-        if now - self._judged >= self._supplier.tick - SLACK:
+        tick = min((each.tick for each in self.living), default=TICK)
+        if now - self._judged >= tick - SLACK:
             self._judge(now)
         if now - self._measured >= TICK - SLACK:
             self._look(now)
+            if self.backing is not None:
+                self.backing.looked()
 
     def _judge(self, now: float) -> None:
-        """Let the staffing see what has come."""
+        """Let the staffings see what has come."""
         self._judged = now
         self._limited = self._context.gate.sample()
-        self._supplier.judge(now, held=self._limited is not None or self._context.gate.shut)
+        held = self._limited is not None or self._context.gate.shut
+        speeds = {each: each.speed(now) for each in self.suppliers}
+        whole, brought = sum(speeds.values()), self._departed + sum(each.moved for each in self.suppliers)
+        for supplier in self.suppliers:
+            alone = len(self.suppliers) == 1 or not speeds[supplier]
+            share = 1.0 if alone else speeds[supplier] / whole
+            supplier.judge(now, held=held, elsewhere=brought - supplier.moved, share=share)
 
     def _look(self, now: float) -> None:
         """One sample. The last one is taken when nothing moves any more, and right behind another has no speed of its own."""
@@ -132,12 +279,12 @@ class SegmentedDriver:
         if now - self._measured >= TICK / 2:
             self._speed.sample(now, downloaded)
         self._measured = now
-        for connection in self._supplier.connections.values():
+        for connection in self._connections():
             connection.speed.sample(now, connection.lease.position)
-        remaining = None if segments.size is None else segments.size - downloaded
-        context.report(self._progress(downloaded, remaining))
+        context.report(self._progress(downloaded, None if segments.size is None else segments.size - downloaded))
 
     def _progress(self, downloaded: int, remaining: int | None) -> Progressed:
+        living = self.living
         return Progressed(
             id=self._context.id,
             total=self._segments.size,
@@ -145,11 +292,11 @@ class SegmentedDriver:
             instantaneous_speed=self._speed.instantaneous,
             smoothed_speed=self._speed.smoothed,
             eta=self._speed.eta(remaining),
-            connections=tuple(each.view() for each in self._supplier.connections.values()),
+            connections=tuple(each.view() for each in self._connections()),
             done=tuple(self._segments.done()),
             troubled=tuple(self._troubled),
-            note=self._supplier.note,
+            note=next((each.note for each in living if each.note), None),
             limited=self._limited,
-            ceiling=self._supplier.staffing.controller.target,
-            refused=self.lessons.connections is not None,
+            ceiling=sum(each.staffing.controller.target for each in living),
+            refused=any(each.lessons.connections is not None for each in living),
         )

@@ -7,21 +7,23 @@ peace. The bytes that are to be fetched, and who else fetches them, are the driv
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId, DownloadSpec
 from dlm.model.error import DlmError, ServerBusy, TransferError, Verdict
 from dlm.model.message import News
 from dlm.model.resource import Mirror, Resource
-from dlm.model.span import Span
+from dlm.model.span import Span, merge, subtract, total
 from dlm.model.value import dataclass
 from dlm.policy.continuity import may_split, overlap_at
 from dlm.policy.controller import Stage
+from dlm.policy.hedging import Hedging
 from dlm.policy.meter import Standing
 from dlm.policy.segments import Lease, SegmentMap
 from dlm.policy.staffing import Staffing
-from dlm.ports import Clock, Opening, Sink, Source
+from dlm.ports import Clock, Delays, Opening, Sink, Source
 from dlm.transfer.connection import Connection
 from dlm.transfer.gate import Gate
 from dlm.transfer.learning import Lessons
@@ -52,15 +54,37 @@ class TransferContext:
 class Supplier:
     """A mirror that bytes are fetched from, with up to `spec.connections` connections of one Source."""
 
-    def __init__(self, source: Source, mirror: Mirror, resource: Resource, opening: Opening | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        mirror: Mirror,
+        resource: Resource,
+        spec: DownloadSpec,
+        *,
+        opening: Opening | None = None,
+        delays: Delays | None = None,
+    ) -> None:
+        """`resource` is what this mirror says of the file, `spec` what it may be shown, and how many connections it gets at
+        most; `delays` is what its first reply took, `opening` that reply where it goes on."""
+        self.source = source
         self.mirror = mirror
         self.resource = resource
+        self.spec = spec
+        self.retired = False
+        """Whether no more is fetched from it: then its connections end one by one."""
+        self.lied = False
+        self.reference = False
+        """Whether it is the one that all others are compared with."""
+        self.brought: list[Span] = []
+        """What its connections that are over have written."""
+        self.own: list[Span] = []
+        """What of that nobody else has written as well."""
         self.connections: dict[asyncio.Future[None], Connection] = {}
         self.lessons = Lessons()
         self.note: str | None = None
         """What it waits for, when it does."""
-        self._source = source
         self._opening = opening
+        self._delays = opening.delays if opening is not None else delays
         self._failures = 0
         self._rebuffs = 0
         self._hold_until = 0.0
@@ -68,12 +92,13 @@ class Supplier:
         self._peace: TransferError | None = None
         self._idle: list[float] = []
 
-    def begin(self, segments: SegmentMap, sink: Sink, context: TransferContext) -> None:
-        """Fetch for this run from now on."""
+    def begin(self, segments: SegmentMap, sink: Sink, context: TransferContext, hedging: Hedging | None = None) -> None:
+        """Fetch for this run from now on. `hedging` is that of all mirrors."""
         self._segments, self._sink, self._context = segments, sink, context
-        splits = may_split(self.resource, digest_known=context.digest_known) and not context.spec.streams_out
-        self.staffing = Staffing(segments, connections=context.spec.connections, patience=context.spec.timeout, joins=splits)
-        if self._opening is not None and (delays := self._opening.delays) is not None:
+        self._splits = may_split(self.resource, digest_known=context.digest_known) and not context.spec.streams_out
+        most, patience = self.spec.connections, self.spec.timeout
+        self.staffing = Staffing(segments, connections=most, patience=patience, joins=self._splits, hedging=hedging)
+        if (delays := self._delays) is not None:
             self.staffing.opened(delays.trip, delays.connecting, delays.reply)
 
     # starting ----------------------------------------------------------------------------------------------------------
@@ -99,11 +124,31 @@ class Supplier:
         """How its connections stand."""
         return [each.standing(now) for each in self.connections.values()]
 
-    def next_lease(self, now: float, most: int | None) -> Lease | None:
-        """The bytes for one more connection; `None` when it wants none, or was asked for patience."""
+    @property
+    def moved(self) -> int:
+        """Bytes that it has brought."""
+        return total(self.brought) + sum(each.moved for each in self.connections.values())
+
+    def speed(self, now: float) -> float:
+        """Bytes a second that it brings now, all of its connections together."""
+        return sum(each.speed for each in self.standings(now))
+
+    def seen(self, now: float) -> list[Standing]:
+        """How its connections stand, for those who know another host only."""
+        newcomer = self.staffing.newcomer
+        return [each.seen(newcomer) for each in self.standings(now)]
+
+    def next_lease(self, now: float, most: int | None, others: Sequence[Standing] = ()) -> Lease | None:
+        """The bytes for one more connection; `None` when it wants none, or was asked for patience. `others` are connections
+        to other mirrors."""
         if now < self._hold_until or (not self._idle and now < self._crowded_until):
             return None
-        return self.staffing.next_lease(self.standings(now), most, self._idle[-1] if self._idle else None)
+        if not self._splits:
+            # Its next reply has to be compared with what lies before it.
+            gap = next(iter(self._segments.free()), None)
+            if gap is None or (gap.start and not self._segments.grounded(gap.start)):
+                return None
+        return self.staffing.next_lease(self.standings(now), most, self._idle[-1] if self._idle else None, others)
 
     def start(self, lease: Lease, number: int, now: float) -> bool:
         """Start a connection on `lease`. Says whether that asks for a reply of its own."""
@@ -115,10 +160,11 @@ class Supplier:
             outlet = LeaseOutlet(lease, self._sink, gate)
             pouring = opening.pour(outlet)
         else:
-            overlap = overlap_at(self.resource, lease.position, digest_known=self._context.digest_known)
+            grounded = self._segments.grounded(lease.position)
+            overlap = overlap_at(self.resource, grounded, digest_known=self._context.digest_known)
             outlet = LeaseOutlet(lease, self._sink, gate, overlap, number)
             span = Span(lease.position - overlap, lease.stop)
-            pouring = self._source.fetch(self.resource, self.mirror, span, outlet, self._context.spec)
+            pouring = self.source.fetch(self.resource, self.mirror, span, outlet, self.spec)
         speed = self._idle.pop() if asked and self._idle else None
         connection = Connection(number, lease, outlet, now, asked=asked, ready=speed is not None)
         connection.fetching = asyncio.ensure_future(connection.pour(pouring))
@@ -136,8 +182,8 @@ class Supplier:
         connection = self.connections.pop(fetching)
         if self._segments.size is None and not fetching.cancelled() and fetching.exception() is None:
             self._segments.settle(connection.lease.position)
-        error = connection.error(without_credentials(self.mirror.uri), self._context.spec.timeout)
-        self._segments.release(connection.lease)
+        error = connection.error(without_credentials(self.mirror.uri), self.spec.timeout)
+        self._release(connection.lease)
         self._tell_end(connection, error)
         self._idle += connection.left_open(self._context.clock.monotonic(), error)
         if connection.progressed:
@@ -154,7 +200,7 @@ class Supplier:
             return
         if error.verdict is Verdict.NEXT_MIRROR and self.mirror.resolved is not None:
             # The address that redirects led to has expired: follow them again from the start, once.
-            self.mirror = Mirror(self.mirror.uri)
+            self.mirror = replace(self.mirror, resolved=None, home=True)
             return
         if not self.resource.ranged:
             # The next reply would begin at byte 0 again, so nothing that is there can be kept.
@@ -196,11 +242,36 @@ class Supplier:
             fetching.cancel()
         await asyncio.gather(*self.connections, return_exceptions=True)
         for fetching, connection in self.connections.items():
-            self._segments.release(connection.lease)
+            self._release(connection.lease)
             self._tell_end(connection, None if fetching.cancelled() else fetching.exception())
         self.connections.clear()
         if self._opening is not None:
             await self._opening.close()
+
+    def retire(self) -> None:
+        """Fetch no more from it."""
+        self.retired = True
+        for connection in self.connections.values():
+            connection.give_up()
+
+    def end_superseded(self) -> None:
+        """End the connections whose bytes another one has fetched."""
+        for connection in self.connections.values():
+            if self.staffing.superseded(connection.lease):
+                connection.give_up()
+
+    def _release(self, lease: Lease) -> None:
+        self._segments.release(lease)
+        written = Span(lease.start, lease.position)
+        self.brought = merge([*self.brought, written])
+        if not self.staffing.paired(lease):
+            self.own = merge([*self.own, written])
+
+    def forgot(self, spans: Sequence[Span]) -> None:
+        """Those bytes are to be fetched again."""
+        for wrong in merge(spans):
+            self.own = [rest for span in self.own for rest in subtract(span, [wrong])]
+            self.brought = [rest for span in self.brought for rest in subtract(span, [wrong])]
 
     def _tell_end(self, connection: Connection, error: BaseException | None) -> None:
         context = self._context
@@ -209,18 +280,19 @@ class Supplier:
 
     # measuring ---------------------------------------------------------------------------------------------------------
 
-    def judge(self, now: float, *, held: bool) -> None:
-        """Let the staffing see what has come, and end what it gives up. `held`: dlm itself held the transfer back."""
+    def judge(self, now: float, *, held: bool, elsewhere: int, share: float) -> None:
+        """Let the staffing see what has come, and end what it gives up. See `Staffing.sample`."""
         for connection in self.connections.values():
             connection.outlet.flush()
             answered = connection.measure(now, held=held)
             if answered is not None:
                 self.staffing.answered(answered, ready=connection.ready)
         limited = self._context.gate.limited
-        ending = set(self.staffing.sample(now, self.standings(now), held=held, limited=limited))
+        standings, staffing = self.standings(now), self.staffing
+        ending = set(staffing.sample(now, standings, held=held, limited=limited, elsewhere=elsewhere, share=share))
         if self.lessons.connections is not None:
             self.lessons.served(self.staffing.controller.ceiling)
         for connection in self.connections.values():
-            connection.watch(now, self._context.spec.timeout, held=held)
+            connection.watch(now, self.spec.timeout, held=held)
             if connection.lease in ending:
                 connection.give_up()
