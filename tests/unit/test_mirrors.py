@@ -30,7 +30,7 @@ def completed(meeting: Meeting) -> Verification:
 @pytest.mark.parametrize("speeds", [(10, 40, 100), (100, 40, 10), (40, 100, 10)])
 def test_three_mirrors_bring_nine_tenths_of_their_sum(speeds: tuple[int, ...]) -> None:
     """10, 40 and 100 Mbit/s are 150: the file comes at 135 at least, and who is faster brings more."""
-    content = CONTENT * 4
+    content = CONTENT * 8
     meeting = Meeting([host(f"h{speed}", content, speed) for speed in speeds]).run()
     assert meeting.error is None
     assert meeting.content == content

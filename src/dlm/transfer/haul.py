@@ -39,6 +39,7 @@ class Haul:
         self._reporter = reporter
         self._patience = patience
         self._recruiter: Recruiter | None = None
+        self._inquest: Inquest | None = None
         self.saved: Checkpoint | None = None
         """The last checkpoint that was written when it failed."""
 
@@ -46,6 +47,11 @@ class Haul:
     def spent(self) -> set[str]:
         """Addresses that nothing more is expected of."""
         return set() if self._recruiter is None else self._recruiter.spent
+
+    @property
+    def tried(self) -> set[str]:
+        """The addresses that bytes were taken from."""
+        return set() if self._inquest is None else self._inquest.tried
 
     def offer(self, mirrors: Iterable[Mirror]) -> None:
         """Further addresses of the same file."""
@@ -96,7 +102,7 @@ class Haul:
 
     def _recruit(self, work: Work, driver: SegmentedDriver, context: TransferContext, hasher: PrefixHasher | None) -> Recruiter:
         prover = Prover(work.sink, context.gate, driver, self._tools.random)
-        inquest = Inquest(work, driver, context, prover, hasher)
+        inquest = self._inquest = Inquest(work, driver, context, prover, hasher)
         driver.backing = recruiter = Recruiter(work, driver, context, sources=self._tools.sources, inquest=inquest)
         return recruiter
 

@@ -52,6 +52,11 @@ class Inquest:
         self._contradicted.append(supplier)
 
     @property
+    def tried(self) -> set[str]:
+        """The addresses of those that took part."""
+        return {each.mirror.uri for each in self._parties}
+
+    @property
     def closed(self) -> bool:
         """Whether one mirror is to fetch everything by itself, so that no other is taken in."""
         return self._alone is not None
@@ -66,7 +71,7 @@ class Inquest:
         if self._hasher is not None:
             self._hasher.forgot(spans[0].start)
         for party in self._parties:
-            party.forgot(spans)
+            party.brought, party.own = _without(party.brought, spans), _without(party.own, spans)
         self._inherited = tuple(_without(self._inherited, spans))
 
     # audits ------------------------------------------------------------------------------------------------------------

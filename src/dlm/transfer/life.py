@@ -237,8 +237,10 @@ class Life:
             self._restarted = True
         elif verdict is Verdict.DEGRADE and not self._single:
             self._single = True
-        elif verdict in {Verdict.NEXT_MIRROR, Verdict.REPAIR} and others:
+        elif verdict is Verdict.NEXT_MIRROR and others:
             self._uris = others
+        elif verdict is Verdict.REPAIR and self._haul is not None and (left := self._untried(self._haul)):
+            self._uris = left
         elif work is not None and not work.resource.ranged and await self._rested(error):
             # The driver could not try again, because such a server only ever begins at byte 0.
             pass
@@ -248,6 +250,10 @@ class Life:
         else:
             raise error
         self._anew()
+
+    def _untried(self, haul: Haul) -> list[str]:
+        """The addresses that are not to blame for a wrong file; those that did not fit what the others gave may be right."""
+        return [uri for uri in self._uris if uri not in haul.tried]
 
     async def _rested(self, error: DlmError) -> bool:
         self._failures += 1

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 
 from dlm.model.error import TransferError
 from dlm.model.message import Progressed
-from dlm.model.span import Span, merge, subtract, total
+from dlm.model.span import Span, merge
 from dlm.policy.hedging import Hedging
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
 from dlm.policy.speed import Speedometer
@@ -50,6 +50,7 @@ class SegmentedDriver:
         self._troubled: list[Span] = []
         self._judged = 0.0
         self._measured = 0.0
+        self._measured = 0.0
         self._limited: str | None = None
         self.joined = False
         """Whether more than one reply went into the file."""
@@ -60,6 +61,7 @@ class SegmentedDriver:
         However it ends, no connection is left and no byte is written any more.
         """
         self._segments, self._sink, self._context = segments, sink, context
+        self._beside = asyncio.Semaphore(max(1, context.spec.connections // 4))
         self._hedging = Hedging(segments.size) if segments.size is not None else None
         if self._first is not None:
             self.add(self._first)
@@ -76,8 +78,6 @@ class SegmentedDriver:
             for supplier in self.suppliers:
                 await supplier.dismiss()
             self._look(context.clock.monotonic())
-
-    # mirrors come and go -------------------------------------------------------------------------------------------------
 
     @property
     def living(self) -> list[Supplier]:
@@ -109,19 +109,20 @@ class SegmentedDriver:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """One of the connections that are allowed, for a word beside the transfer. Waits until there is one."""
-        self._wanted += 1
-        try:
-            while self.living and len(self._connections()) + self._lent >= self._context.spec.connections:
-                self._make_room()
-                await self._context.clock.sleep(TICK)
-        finally:
-            self._wanted -= 1
-        self._lent += 1
-        try:
-            yield
-        finally:
-            self._lent -= 1
+        """One of the connections that are allowed, for a word beside the transfer; a quarter of them at once, at most."""
+        async with self._beside:
+            self._wanted += 1
+            try:
+                while self.living and len(self._connections()) + self._lent >= self._context.spec.connections:
+                    self._make_room()
+                    await self._context.clock.sleep(TICK)
+            finally:
+                self._wanted -= 1
+            self._lent += 1
+            try:
+                yield
+            finally:
+                self._lent -= 1
 
     def _make_room(self) -> None:
         """Who has most gives the youngest one up, unless one is on its way out: nothing is lost by that but a request."""
@@ -192,7 +193,8 @@ class SegmentedDriver:
             tick = min((each.tick for each in self.living), default=TICK)
             await asyncio.wait(fetching, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
         elif living := self.living:
-            await self._context.clock.sleep(min(TICK, max(0.0, min(each.waits_until for each in living) - now)))
+            least = SLACK if self._lent or self._wanted else 0.0
+            await self._context.clock.sleep(min(TICK, max(least, min(each.waits_until for each in living) - now)))
         else:
             await self._wait_for_another()
 
@@ -206,7 +208,7 @@ class SegmentedDriver:
         await self._stirred.wait()
 
     def _settle_ended(self) -> None:
-        for supplier, over in [(each, over) for each in self.suppliers for over in each.ended()]:
+        for supplier, over in [(each, over) for each in self.suppliers for over in each.connections if over.done()]:
             connection, error = supplier.settle(over)
             if supplier.lied:
                 self._tainted = merge([*self._tainted, Span(connection.lease.start, connection.lease.position)])
@@ -235,7 +237,7 @@ class SegmentedDriver:
         """Forget what is tainted, once nobody holds a lease that has written there; who does has to let go of it."""
         if not self._tainted:
             return
-        holders = [each for each in self._connections() if self._is_tainted(each.lease)]
+        holders = [each for each in self._connections() if each.has_written(self._tainted)]
         for each in holders:
             each.give_up()
         if not holders:
@@ -243,10 +245,6 @@ class SegmentedDriver:
             self._segments.forget(spans)
             if self.backing is not None:
                 self.backing.forgot(spans)
-
-    def _is_tainted(self, lease: Lease) -> bool:
-        written = Span(lease.start, lease.position)
-        return total(subtract(written, self._tainted)) < written.size
 
     # [4] ---------------------------------------------------------------------------------------------------------------
 
@@ -265,7 +263,7 @@ class SegmentedDriver:
         self._judged = now
         self._limited = self._context.gate.sample()
         held = self._limited is not None or self._context.gate.shut
-        speeds = {each: each.speed(now) for each in self.suppliers}
+        speeds = {each: sum(one.speed for one in each.standings(now)) for each in self.suppliers}
         whole, brought = sum(speeds.values()), self._departed + sum(each.moved for each in self.suppliers)
         for supplier in self.suppliers:
             alone = len(self.suppliers) == 1 or not speeds[supplier]

@@ -15,7 +15,7 @@ from dlm.model.download import DownloadId, DownloadSpec
 from dlm.model.error import DlmError, ServerBusy, TransferError, Verdict
 from dlm.model.message import News
 from dlm.model.resource import Mirror, Resource
-from dlm.model.span import Span, merge, subtract, total
+from dlm.model.span import Span, merge, total
 from dlm.model.value import dataclass
 from dlm.policy.continuity import may_split, overlap_at
 from dlm.policy.controller import Stage
@@ -129,10 +129,6 @@ class Supplier:
         """Bytes that it has brought."""
         return total(self.brought) + sum(each.moved for each in self.connections.values())
 
-    def speed(self, now: float) -> float:
-        """Bytes a second that it brings now, all of its connections together."""
-        return sum(each.speed for each in self.standings(now))
-
     def seen(self, now: float) -> list[Standing]:
         """How its connections stand, for those who know another host only."""
         newcomer = self.staffing.newcomer
@@ -172,10 +168,6 @@ class Supplier:
         return opening is None or asked
 
     # ending ------------------------------------------------------------------------------------------------------------
-
-    def ended(self) -> list[asyncio.Future[None]]:
-        """The fetches that are over, to be settled one by one."""
-        return [each for each in self.connections if each.done()]
 
     def settle(self, fetching: asyncio.Future[None]) -> tuple[Connection, BaseException | None]:
         """Take back the lease of a connection that has ended. Gives what it has failed with, if it has."""
@@ -266,12 +258,6 @@ class Supplier:
         self.brought = merge([*self.brought, written])
         if not self.staffing.paired(lease):
             self.own = merge([*self.own, written])
-
-    def forgot(self, spans: Sequence[Span]) -> None:
-        """Those bytes are to be fetched again."""
-        for wrong in merge(spans):
-            self.own = [rest for span in self.own for rest in subtract(span, [wrong])]
-            self.brought = [rest for span in self.brought for rest in subtract(span, [wrong])]
 
     def _tell_end(self, connection: Connection, error: BaseException | None) -> None:
         context = self._context
