@@ -23,7 +23,7 @@ CODES = {
     "TransferError": 5, "Unreachable": 5, "TimedOut": 5, "Truncated": 5, "ProtocolViolation": 5, "ServerBusy": 5,
     "ServerFailed": 5, "Refused": 5, "RangeIgnored": 5,
     "StorageError": 6, "DiskFull": 6, "NameTaken": 6, "ReadOnly": 6, "PartLost": 6, "StateUnusable": 6,
-    "IntegrityError": 7, "DigestMismatch": 7, "ResourceChanged": 7,
+    "IntegrityError": 7, "DigestMismatch": 7, "AnotherFile": 7, "ResourceChanged": 7,
 }  # fmt: skip
 
 VERDICTS = {

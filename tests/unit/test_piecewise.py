@@ -199,7 +199,7 @@ def test_the_digest_of_all_never_reads_what_is_not_known_to_be_right() -> None:
         sink.write(0, memoryview(damaged(CONTENT, 5)))
         segments = SegmentMap(len(CONTENT), [Span(0, len(CONTENT))])
         resource = (await bench.source.open(URI, bench.spec())).resource
-        work = Work(resource, bench.source, resource.mirrors[0], sink, segments, None)
+        work = Work(resource, None, sink, segments)
         wanted = Digest("sha-512", hashlib.sha512(CONTENT).digest())
         spec = bench.spec(checksum=wanted)
         proof = Proof(work, spec, start_of(spec, None, PIECES), bench.reporter, lambda _: (URI,))

@@ -207,6 +207,10 @@ class DigestMismatch(IntegrityError):
         self.spans = tuple(spans)
 
 
+class AnotherFile(IntegrityError):
+    """The address gives another file than the one whose bytes are kept."""
+
+
 class ExitCode:
     """What a script sees."""
 

@@ -2,7 +2,7 @@
 
 A strong validator proves it, with every request. So does a digest of the whole file, at the end. Without either, one
 stream is read from the start; if it breaks, it goes on only where the bytes around the joint are compared, and the
-result is not called consistent.
+result is not called consistent. All of this is about one mirror; what several have brought only a digest proves.
 """
 
 from __future__ import annotations
@@ -32,12 +32,16 @@ def overlap_at(resource: Resource, position: int, *, digest_known: bool) -> int:
 
 
 def confidence(resource: Resource, *, matched: str | None, joined: bool) -> Verified:
-    """How sure the finished file is. `matched` names a digest that matched; `joined` says that several replies made it."""
+    """How sure the finished file is. `matched` names a digest that matched; `joined` says that several replies made it.
+
+    What several mirrors have brought is never called consistent: no validator reaches from one to another, and samples that
+    were equal are a good reason to believe in the rest, but no proof.
+    """
     if matched is not None:
         return Verified(Verification.VERIFIED, matched)
     if resource.part.size is None or resource.encoded:
         return Verified(Verification.UNVERIFIED)
-    if joined and resource.validator.condition is None:
+    if joined and (resource.validator.condition is None or any(mirror.joined for mirror in resource.mirrors)):
         return Verified(Verification.UNVERIFIED)
     return Verified(Verification.CONSISTENT)
 

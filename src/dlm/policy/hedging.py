@@ -25,6 +25,8 @@ class Hedging:
     def __init__(self, size: int) -> None:
         self.allowance = max(LEAST_ALLOWANCE, int(ALLOWED_SHARE * size))
         """Bytes that may still be fetched twice."""
+        self.pairs: set[Lease] = set()
+        """The leases that are, or were, two for the same bytes."""
 
     def choose(self, standings: Sequence[Standing], newcomer: Newcomer, thief: Newcomer | None = None) -> Lease | None:
         """The lease for `thief`, or else for one more connection that is like `newcomer`, to fetch a second time; or `None`."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import log2
+from dataclasses import replace
+from math import inf, log2
 
 from dlm.model.value import dataclass
 from dlm.policy.segments import UNBOUNDED, Lease
@@ -96,6 +97,10 @@ class Standing:
     """Since its first byte."""
     best: float = 0.0
     """The highest speed that it has had."""
+
+    def seen(self, newcomer: Newcomer) -> Standing:
+        """The same with the speed that its own host is known for, to be judged by somebody who knows another host only."""
+        return replace(self, speed=self.prospect(newcomer), known=True, age=inf)
 
     @property
     def bounded(self) -> bool:

@@ -89,6 +89,10 @@ class SegmentMap:
         first = next(iter(self.done()), None)
         return first.stop if first is not None and first.start == 0 else 0
 
+    def grounded(self, position: int) -> int:
+        """How many bytes right before `position` are done without a gap."""
+        return next((position - span.start for span in self.done() if span.start < position <= span.stop), 0)
+
     def claim(self) -> Lease | None:
         """A lease on the whole of the first free span, `None` when nothing is free."""
         gaps = self.free()
@@ -135,6 +139,11 @@ class SegmentMap:
                 self._done = merge([*self._done, Span(lease.start, lease.position)])
                 lease.start = lease.position
         self._done = [rest for each in self._done for rest in subtract(each, [span])]
+
+    def forget(self, spans: Iterable[Span]) -> None:
+        """These bytes are wrong: what of them is done is free again. What a lease has written is not touched."""
+        for wrong in merge(spans):
+            self._done = [rest for span in self._done for rest in subtract(span, [wrong])]
 
     def settle(self, size: int) -> None:
         """The Part of unknown size turned out to have `size` bytes; whatever lies behind is forgotten."""

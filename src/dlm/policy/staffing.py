@@ -39,20 +39,22 @@ SMALLEST_PIECE = 128 * 1024
 class Staffing:
     """Decides for one run over one SegmentMap. Pure: times are arguments, in monotonic seconds."""
 
-    def __init__(self, segments: SegmentMap, *, connections: int, patience: float, joins: bool) -> None:
-        """`joins`: bytes of different replies may stand side by side unseen; else there is one connection."""
+    def __init__(
+        self, segments: SegmentMap, *, connections: int, patience: float, joins: bool, hedging: Hedging | None = None
+    ) -> None:
+        """`joins`: bytes of different replies may stand side by side unseen; else there is one connection. `hedging` is that
+        of the others who work on the same segments."""
         self._segments = segments
         size = segments.size
         self.controller = Controller(connections if joins else 1, size)
         self.replacement = Replacement(patience)
         self._joins = joins
-        self._hedging = Hedging(size) if joins and size is not None and connections > 1 else None
+        self._hedging = (hedging or Hedging(size)) if joins and size is not None and connections > 1 else None
         self._expected = Expectation()
         self._costs: list[float] = []
         self._ready_costs: list[float] = []
         self._trip: float | None = None
         self._relieved: frozenset[Lease] = frozenset()
-        self._pairs: set[Lease] = set()
 
     @property
     def cost(self) -> float:
@@ -77,14 +79,25 @@ class Staffing:
         else:
             self._costs = [*self._costs[1 - REMEMBERED_COSTS :], first_byte]
 
-    def sample(self, now: float, standings: Sequence[Standing], *, held: bool, limited: bool = False) -> Iterable[Lease]:
+    def sample(
+        self,
+        now: float,
+        standings: Sequence[Standing],
+        *,
+        held: bool,
+        limited: bool = False,
+        elsewhere: int = 0,
+        share: float = 1.0,
+    ) -> Iterable[Lease]:
         """Look at everything. Gives the leases whose connections are to be ended now.
 
-        `held`: dlm itself held the transfer back since the last sample; `limited`: it may come to that.
+        `held`: dlm itself held the transfer back since the last sample; `limited`: it may come to that. Other mirrors have
+        brought `elsewhere` bytes, and `share` of the whole speed is this one's: so much of the rest is its to fetch.
         """
         size = self._segments.size
-        count = self._segments.downloaded()
-        remaining = None if size is None else size - count
+        downloaded = self._segments.downloaded()
+        count = downloaded - elsewhere
+        remaining = None if size is None else int((size - downloaded) * share)
         self._expected.sample(standings, self.newcomer)
         self.controller.sample(now, count, standings, remaining, self.cost, held=held, limited=limited, trip=self._trip or 0.0)
         if not self._joins:
@@ -94,14 +107,25 @@ class Staffing:
         self._relieved = verdict.relieved
         return verdict.given_up | {each.lease for each in standings if self.superseded(each.lease)}
 
+    def paired(self, lease: Lease) -> bool:
+        """Whether its bytes are, or were, fetched twice."""
+        return self._hedging is not None and lease in self._hedging.pairs
+
     def superseded(self, lease: Lease) -> bool:
         """Whether its twin has fetched the rest of it, so that its connection can be ended."""
-        return lease in self._pairs and not lease.remaining
+        return self.paired(lease) and not lease.remaining
 
-    def next_lease(self, standings: Sequence[Standing], most: int | None = None, ready: float | None = None) -> Lease | None:
+    def next_lease(
+        self,
+        standings: Sequence[Standing],
+        most: int | None = None,
+        ready: float | None = None,
+        others: Sequence[Standing] = (),
+    ) -> Lease | None:
         """The bytes for one more connection, `None` when none is wanted. `most` bounds the number for the moment.
 
-        `ready` is the speed of a connection that is open already and has nothing to do.
+        `ready` is the speed of a connection that is open already and has nothing to do. `others` are connections to other
+        mirrors, `seen` by theirs: they do not count, but what they have ahead of them may be taken.
         """
         counted = sum(each.lease not in self._relieved for each in standings)
         if counted >= min(self.controller.target, most or self.controller.target) or len(standings) >= self.controller.limit:
@@ -109,7 +133,8 @@ class Staffing:
         thief = self.newcomer
         if ready is not None:
             thief = Newcomer(max(ready, 1.0), median(self._ready_costs) if self._ready_costs else self.cost / 2, 0.0)
-        return self._segments.claim() or self._stolen(standings, thief) or self._hedged(standings, thief)
+        everybody = [*standings, *others]
+        return self._segments.claim() or self._stolen(everybody, thief) or self._hedged(everybody, thief)
 
     def _stolen(self, standings: Sequence[Standing], thief: Newcomer) -> Lease | None:
         cut = choose_cut(standings, self.newcomer, thief, self._piece(standings, thief))
@@ -126,8 +151,8 @@ class Staffing:
 
     def _hedged(self, standings: Sequence[Standing], thief: Newcomer) -> Lease | None:
         lease = None if self._hedging is None else self._hedging.choose(standings, self.newcomer, thief)
-        if lease is None:
+        if lease is None or self._hedging is None:
             return None
         twin = self._segments.hedge(lease)
-        self._pairs |= {lease, twin}
+        self._hedging.pairs |= {lease, twin}
         return twin

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError, StorageError, TimedOut, Truncated
 from dlm.model.message import ConnectionEnded, ConnectionView
-from dlm.model.span import Span
+from dlm.model.span import Span, subtract, total
 from dlm.policy.meter import Meter, Standing
 from dlm.policy.segments import Lease
 from dlm.policy.speed import Speedometer
@@ -60,6 +60,11 @@ class Connection:
     def moved(self) -> int:
         """Bytes that this connection has brought."""
         return self.lease.position - self._origin
+
+    def has_written(self, spans: Sequence[Span]) -> bool:
+        """Whether it has brought any of these bytes; `spans` is sorted and disjoint."""
+        written = Span(self.lease.start, self.lease.position)
+        return total(subtract(written, spans)) < written.size
 
     def measure(self, now: float, *, held: bool) -> float | None:
         """Measure, and give the seconds to the first byte, once, when that has come for a request that was made here."""

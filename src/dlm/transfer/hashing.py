@@ -31,6 +31,10 @@ class RunningDigest:
         """Add the next bytes."""
         self._hash.update(data)
 
+    def reset(self) -> None:
+        """Begin again, with no byte."""
+        self._hash = growing(self.wanted.algorithm)
+
     @property
     def matches(self) -> bool:
         """Whether it is the one that is wanted."""
@@ -52,11 +56,13 @@ class PrefixHasher:
 
     def __init__(self, sink: Sink, digest: RunningDigest, prefix: Callable[[], int]) -> None:
         self._sink = sink
-        self._digest = digest
+        self.digest = digest
         self._prefix = prefix
         self._position = 0
         self._stopped = False
+        self._wrong_from: int | None = None
         self._step = ThreadStep()
+        self._turn = asyncio.Lock()
 
     async def follow(self, pause: float) -> None:
         """Hash what is there, look again after `pause` seconds, until cancelled."""
@@ -66,8 +72,21 @@ class PrefixHasher:
 
     async def catch_up(self) -> None:
         """Hash up to the prefix as it is now. After a cancellation the next call goes on."""
-        while self._position < (end := self._prefix()):
-            await self._step.run(self._advance, min(end, self._position + 16 * BLOCK))
+        async with self._turn:
+            while self._wrong_from is not None or self._position < self._prefix():
+                await self._step.drain()
+                self._rewind()
+                await self._step.run(self._advance, min(self._prefix(), self._position + 16 * BLOCK))
+
+    def forgot(self, start: int) -> None:
+        """Bytes from `start` on have turned out to be wrong: what was hashed of them is hashed again, when they are there."""
+        self._wrong_from = start if self._wrong_from is None else min(start, self._wrong_from)
+
+    def _rewind(self) -> None:
+        if self._wrong_from is not None and self._wrong_from < self._position:
+            self.digest.reset()
+            self._position = 0
+        self._wrong_from = None
 
     def stop(self) -> None:
         """Read no further than the block under way, so that whoever ends the transfer need not wait for the rest."""
@@ -82,7 +101,7 @@ class PrefixHasher:
             block = self._sink.read(self._position, min(BLOCK, end - self._position))
             if not block:
                 raise PartLost("the partial file was cut while it was read back", path=self._sink.place.part)
-            self._digest.update(block)
+            self.digest.update(block)
             self._position += len(block)
 
 

@@ -16,25 +16,23 @@ from contextlib import suppress
 from dataclasses import replace
 
 from dlm.model.address import host_of, without_credentials
-from dlm.model.download import DownloadId
-from dlm.model.error import DlmError, NotSmall, PartLost, TransferError, Verdict
+from dlm.model.download import DownloadId, DownloadSpec
+from dlm.model.error import DlmError, NotSmall, PartLost, Verdict
 from dlm.model.message import Start
 from dlm.model.queue import Rates
-from dlm.model.resource import Mirror, Verified
+from dlm.model.resource import Mirror, Resource
 from dlm.policy.continuity import may_continue
 from dlm.policy.described import is_description
 from dlm.policy.segments import SegmentMap
 from dlm.ports import Opening, Reporter
-from dlm.transfer.alongside import alongside, uninterrupted
-from dlm.transfer.checkpoints import Checkpointer
+from dlm.transfer.alongside import uninterrupted
 from dlm.transfer.ending import publish, was_published
-from dlm.transfer.gate import Gate
+from dlm.transfer.haul import Haul
 from dlm.transfer.limits import Tap
 from dlm.transfer.patience import Patience
-from dlm.transfer.proof import Proof
 from dlm.transfer.reserving import Reserving, target
-from dlm.transfer.segmented import SegmentedDriver, TransferContext
 from dlm.transfer.small import SmallFiles
+from dlm.transfer.supplier import Supplier
 from dlm.transfer.work import Tools, Work
 
 SYNCS = 32
@@ -97,23 +95,25 @@ class Life:
         self._patience = Patience(start, tools.clock, tools.random, reporter)
         self._download = start.download
         self._checkpoint = start.checkpoint
-        spec = start.download.spec
-        self._spec = replace(spec, connections=min(spec.connections, start.ceiling or spec.connections))
-        self._store = tools.store_for(spec)
+        self._spec = start.download.spec
+        self._store = tools.store_for(self._spec)
         self._reserving = Reserving(start.download.id, self._spec, self._store, reporter)
-        self._uris = list(spec.uris)
+        self._uris = list(self._spec.uris)
         self._failures = 0
         self._restarted = False
         self._single = False
         self._work: Work | None = None
+        self._haul: Haul | None = None
 
     def offer(self, uris: Sequence[str]) -> None:
         """Further addresses of the same file, named by the user."""
         self._uris += [uri for uri in uris if uri not in self._uris]
+        if self._haul is not None:
+            self._haul.offer(Mirror(uri) for uri in uris)
 
     async def live(self) -> None:
         """Carry it through. Raises the error that ended it."""
-        if await was_published(self._download, self._checkpoint, self._store, self._reporter):
+        if await was_published(self._download, self._checkpoint, self._store, self._reporter):  # [1]
             return
         if not self._spec.resume:
             self._anew()
@@ -136,10 +136,12 @@ class Life:
                 return
             work = await self._begin(opening)
         self._work = work
+        self._haul = Haul(self._tools, self._start, self._spec, reporter=self._reporter, patience=self._patience)
         try:
-            verified = await self._transfer(work)
+            verified = await self._haul.bring(work, self._tap, self._small)
             await uninterrupted(publish(self._download, work, verified, self._store, self._reporter))
         except BaseException:
+            self._checkpoint = self._haul.saved or self._checkpoint
             if not may_continue(work.checkpoint()):
                 work.sink.discard()
             raise
@@ -162,10 +164,13 @@ class Life:
             sink.discard()
             sink.close()
             return None
-        resource = checkpoint.resource
-        mirror = Mirror(self._uris[0])
-        source = self._tools.sources.pick(mirror.uri)
-        return Work(resource, source, mirror, sink, SegmentMap(resource.part.size, checkpoint.done), None)
+        resource, segments = checkpoint.resource, SegmentMap(checkpoint.resource.part.size, checkpoint.done)
+        uri = next((mirror.uri for mirror in resource.mirrors[:1] if mirror.uri in self._uris), None)
+        if uri is None:
+            # The user has put another address in its place, or it has failed: whoever gives the same file goes on.
+            return Work(resource, None, sink, segments, self._candidates(resource))
+        supplier = Supplier(self._tools.sources.pick(uri), Mirror(uri), resource, self._first_spec(uri))
+        return Work(resource, supplier, sink, segments, self._candidates(resource))
 
     async def _open(self) -> Opening | None:
         """The first reply, to be gone on with; `None` when the file was small, and is published by now."""
@@ -197,85 +202,60 @@ class Life:
                 from dlm.policy.pieces import demand_fitting
 
                 demand_fitting(self._start.pieces, resource.part.size, without_credentials(uri))
-            sink, self._checkpoint = await self._reserving.reserve(resource, uri)
+            kept = replace(resource, mirrors=resource.mirrors[:1])
+            sink, self._checkpoint = await self._reserving.reserve(kept, uri)
         except BaseException:
             await opening.close()
             raise
-        source = self._tools.sources.pick(uri)
-        return Work(resource, source, resource.mirrors[0], sink, SegmentMap(resource.part.size), opening)
-
-    # [3] ---------------------------------------------------------------------------------------------------------------
-
-    async def _transfer(self, work: Work) -> Verified:
-        self._tap.aim(host_of(work.mirror.uri))
-        gate = Gate(self._tools.clock, self._tap)
-        checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=self._small.disk)
-        driver = SegmentedDriver(work.source, work.mirror, work.opening)
-        brought = (without_credentials(work.mirror.uri),)
-        proof = Proof(work, self._spec, self._start, self._reporter, lambda _: brought)
-        companions = [checkpointer.keep(), *proof.companions()]
-        context = self._context(gate, proof)
-        try:
-            await alongside(driver.run(work.resource, work.segments, proof.sink, context), *companions, ending=gate.halt)
-            await self._learn(work, driver)
-            return await proof.verdict(joined=driver.joined)
-        except BaseException as error:
-            proof.stop()
-            await self._save(checkpointer)
-            if isinstance(error, TransferError):
-                with suppress(DlmError):
-                    await self._learn(work, driver)
-            raise
-        finally:
-            gate.close()
-            await checkpointer.close()
-            await proof.close()
-
-    def _context(self, gate: Gate, proof: Proof) -> TransferContext:
-        return TransferContext(
-            spec=self._spec,
-            gate=gate,
-            clock=self._tools.clock,
-            patience=self._patience,
-            digest_known=proof.known,
-            report=self._reporter.post,
-            approve=proof.approve,
-            id=self._download.id,
+        supplier = Supplier(
+            self._tools.sources.pick(uri), resource.mirrors[0], resource, self._first_spec(uri), opening=opening
         )
+        return Work(kept, supplier, sink, SegmentMap(resource.part.size), self._candidates(resource))
 
-    async def _save(self, checkpointer: Checkpointer) -> None:
-        """Keep what has come, whatever ended the transfer; that a full disk may refuse even this changes nothing."""
-        with suppress(DlmError):
-            self._checkpoint = await checkpointer.write()
+    def _first_spec(self, uri: str) -> DownloadSpec:
+        """With no more connections than the host of the first address is known to tolerate."""
+        spec, ceiling = self._spec, self._start.ceiling
+        if ceiling is None or host_of(uri) != self._download.host:
+            return spec
+        return replace(spec, connections=min(spec.connections, ceiling))
 
-    async def _learn(self, work: Work, driver: SegmentedDriver) -> None:
-        """Tell what was learned of the host, once for each transfer. Errors of this machine's own teach nothing."""
-        host, now, version = host_of(work.mirror.uri), self._tools.clock.monotonic(), work.resource.version
-        await self._reporter.commit(driver.lessons.told(self._download.id, host, version, now, ranges=work.resource.ranged))
+    def _candidates(self, resource: Resource) -> tuple[Mirror, ...]:
+        """Who else may have the file: the user's other addresses, then those that the server names."""
+        named = tuple(mirror for mirror in resource.mirrors[1:] if mirror.stranger)
+        return (*(Mirror(uri) for uri in self._uris), *named)
 
     # [5] ---------------------------------------------------------------------------------------------------------------
 
     async def _recover(self, error: DlmError) -> None:
         """Prepare another round, or raise `error`."""
         work, verdict = self._work, error.verdict
+        spent = self._haul.spent if work is not None and self._haul is not None else set()
+        others = [uri for uri in self._uris[1:] if uri not in spent]
         if self._spec.streams_out and work is not None and work.segments.downloaded():
             raise error
         if verdict is Verdict.RESTART and not self._restarted:
             self._restarted = True
         elif verdict is Verdict.DEGRADE and not self._single:
             self._single = True
-        elif verdict is Verdict.NEXT_MIRROR and len(self._uris) > 1:
-            self._uris.pop(0)
+        elif verdict is Verdict.NEXT_MIRROR and others:
+            self._uris = others
+        elif verdict is Verdict.REPAIR and self._haul is not None and (left := self._untried(self._haul)):
+            self._uris = left
+            if self._start.pieces is not None:
+                return  # what is there was judged, piece by piece
         elif work is not None and not work.resource.ranged and await self._rested(error):
             # The driver could not try again, because such a server only ever begins at byte 0.
             pass
-        elif verdict in {Verdict.RETRY, Verdict.WAIT} and len(self._uris) > 1:
+        elif verdict in {Verdict.RETRY, Verdict.WAIT} and others:
             # All tries are used up here, and another mirror may do better.
-            self._uris.pop(0)
-            self._failures = 0
+            self._uris, self._failures = others, 0
         else:
             raise error
         self._anew()
+
+    def _untried(self, haul: Haul) -> list[str]:
+        """The addresses that are not to blame for a wrong file; those that did not fit what the others gave may be right."""
+        return [uri for uri in self._uris if uri not in haul.tried]
 
     async def _rested(self, error: DlmError) -> bool:
         self._failures += 1

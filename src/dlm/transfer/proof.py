@@ -34,7 +34,8 @@ class Proof:
         self._digest = RunningDigest(wanted) if wanted is not None else None
         self._pieces = start.pieces if not spec.streams_out else None
         self._piecewise: Piecewise | None = None
-        self._hasher: PrefixHasher | None = None
+        self.hasher: PrefixHasher | None = None
+        """What follows the digest of all of it, where one is known."""
         self.sink: Sink = work.sink
         """Where the bytes are to go."""
         if self._pieces is not None:
@@ -43,13 +44,18 @@ class Proof:
             def tell(sentence: str) -> None:
                 reporter.post(PieceSpoilt(start.download.id, sentence))
 
-            shown, ranged = without_credentials(work.mirror.uri), work.resource.ranged
+            shown, ranged = without_credentials(work.resource.mirrors[0].uri), work.resource.ranged
             self._piecewise = Piecewise(self._pieces, work.segments, work.sink, blame, tell, uri=shown, ranged=ranged)
         if self._digest is not None and spec.streams_out:
             self.sink = HashingSink(work.sink, self._digest)
         elif self._digest is not None:
             prefix = self._piecewise.prefix if self._piecewise is not None else work.segments.prefix
-            self._hasher = PrefixHasher(work.sink, self._digest, prefix)
+            self.hasher = PrefixHasher(work.sink, self._digest, prefix)
+
+    @property
+    def pieced(self) -> bool:
+        """Whether each piece is judged by a digest of its own."""
+        return self._piecewise is not None
 
     @property
     def known(self) -> bool:
@@ -58,7 +64,7 @@ class Proof:
 
     def companions(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the transfer."""
-        return [each.follow(PAUSE) for each in (self._piecewise, self._hasher) if each is not None]
+        return [each.follow(PAUSE) for each in (self._piecewise, self.hasher) if each is not None]
 
     async def approve(self) -> bool:
         """Judge what has come: wrong pieces are free afterwards. Whether there were none, and all is there.
@@ -71,8 +77,8 @@ class Proof:
 
     async def verdict(self, *, joined: bool) -> Verified:
         """How sure the finished file is; `joined`: several replies made it. Raises `DigestMismatch`."""
-        if self._hasher is not None:
-            await self._hasher.catch_up()
+        if self.hasher is not None:
+            await self.hasher.catch_up()
         work, digest, pieces = self._work, self._digest, self._pieces
         verified = judge(work.resource, work.sink.place.name, work.segments.done(), digest, users=self._users, joined=joined)
         if pieces is not None and pieces.prove and (digest is None or not digest.proves):
@@ -81,12 +87,12 @@ class Proof:
 
     def stop(self) -> None:
         """Read no further: the transfer has ended otherwise."""
-        for each in (self._piecewise, self._hasher):
+        for each in (self._piecewise, self.hasher):
             if each is not None:
                 each.stop()
 
     async def close(self) -> None:
         """Return when the file is no longer read."""
-        for each in (self._piecewise, self._hasher):
+        for each in (self._piecewise, self.hasher):
             if each is not None:
                 await each.close()

@@ -1,274 +1,289 @@
-"""SegmentedDriver: turns any Source into the mover of a whole Resource.
+"""SegmentedDriver: turns any Sources into the mover of a whole Resource.
 
     until every byte is done:
-        start what the staffing wants: connections on free spans, on stolen shares, on what is fetched twice  [1]
+        start what the staffings want: connections on free spans, on stolen shares, on what is fetched twice  [1]
         a connection ends: its lease goes back; what it failed with decides what follows                      [2]
-        some times a second: measure, let the staffing judge, end what it gives up; report, at the end too            [3]
+        bytes that somebody should not have brought are forgotten, to be fetched again                        [3]
+        some times a second: measure, let the staffings judge, end what they give up; report                  [4]
 
-It promises that on return the SegmentMap is complete, and approved. It does not promise that anything is durable:
-checkpoints, verification and publishing are the business of `life`.
+One SegmentMap, and one `Supplier` for each mirror. Who is faster comes back sooner for another share, so the fastest mirror
+brings most. It promises that on return the SegmentMap is complete, and approved. It does not promise that anything is
+durable: checkpoints, verification and publishing are the business of others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from dlm.model.address import host_of, without_credentials
-from dlm.model.download import DownloadId, DownloadSpec
-from dlm.model.error import DlmError, ServerBusy, TransferError, Verdict
-from dlm.model.message import News, Progressed
-from dlm.model.resource import Mirror, Resource
-from dlm.model.span import Span
-from dlm.model.value import dataclass
-from dlm.policy.continuity import may_split, overlap_at
-from dlm.policy.controller import Stage
-from dlm.policy.meter import Standing
+from dlm.model.address import without_credentials
+from dlm.model.error import TransferError
+from dlm.model.message import Progressed
+from dlm.model.span import Span, merge
+from dlm.policy.hedging import Hedging
 from dlm.policy.segments import UNBOUNDED, Lease, SegmentMap
 from dlm.policy.speed import Speedometer
-from dlm.policy.staffing import Staffing
-from dlm.ports import Clock, Opening, Sink, Source
+from dlm.ports import Sink
+from dlm.transfer.backing import Backing
 from dlm.transfer.connection import Connection
-from dlm.transfer.gate import Gate
-from dlm.transfer.learning import Lessons
-from dlm.transfer.outlet import LeaseOutlet
-from dlm.transfer.patience import Patience
+from dlm.transfer.supplier import TICK, Supplier, TransferContext
 
-TICK = 0.2
-OPENING_TICK = 0.05
-QUICK_TICK = 0.1
-"""Seconds between two measurements while there is one connection, and while the number grows."""
 SLACK = 0.01
-REBUFFS = 2
-"""Connections that may be lost without a byte while others are served, before no more are opened."""
 LEVELS = frozenset({"total", "host", "download"})
 
 
-@dataclass(frozen=True, slots=True)
-class TransferContext:
-    """What a Driver works with. `approve`, asked when all has come, frees what came wrong, and says whether nothing did."""
-
-    spec: DownloadSpec
-    gate: Gate
-    clock: Clock
-    patience: Patience
-    digest_known: bool
-    report: Callable[[News], None]
-    approve: Callable[[], Awaitable[bool]]
-    id: DownloadId
-
-
 class SegmentedDriver:
-    """Moves one Resource with up to `spec.connections` connections of one Source. Used once."""
+    """Moves one Resource with up to `spec.connections` connections to all mirrors together. Used once."""
 
-    def __init__(self, source: Source, mirror: Mirror, opening: Opening | None = None) -> None:
-        self._source = source
-        self._mirror = mirror
-        self._opening = opening
-        self._connections: dict[asyncio.Future[None], Connection] = {}
+    def __init__(self, first: Supplier | None, backing: Backing | None = None) -> None:
+        self._first = first
+        self.backing = backing
+        self.suppliers: list[Supplier] = []
+        """Those that bytes may be fetched from, and those that have not let go yet."""
+        self.veterans: list[Supplier] = []
+        """All that have taken part."""
+        self._lent = 0
+        self._wanted = 0
+        self._departed = 0
+        self._stirred = asyncio.Event()
+        self._tainted: list[Span] = []
         self._troubled: list[Span] = []
-        self._failures = 0
-        self._rebuffs = 0
-        self._hold_until = 0.0
-        self._crowded_until = 0.0
-        self._peace: TransferError | None = None
         self._judged = 0.0
         self._measured = 0.0
-        self._idle: list[float] = []
-        self._note: str | None = None
         self._limited: str | None = None
         self.joined = False
         """Whether more than one reply went into the file."""
-        self.lessons = Lessons()
 
-    async def run(self, resource: Resource, segments: SegmentMap, sink: Sink, context: TransferContext) -> None:
-        """Fetch until `segments` is complete. Raises the error that ended it, when no retry is left.
+    async def run(self, segments: SegmentMap, sink: Sink, context: TransferContext) -> None:
+        """Fetch until `segments` is complete. Raises the error that ended it, when no retry and no mirror is left.
 
         However it ends, no connection is left and no byte is written any more.
         """
-        self._resource, self._segments, self._sink, self._context = resource, segments, sink, context
-        splits = may_split(resource, digest_known=context.digest_known) and not context.spec.streams_out
-        bound = context.spec.connections
-        self._staffing = Staffing(segments, connections=bound, patience=context.spec.timeout, joins=splits)
-        if self._opening is not None and (delays := self._opening.delays) is not None:
-            self._staffing.opened(delays.trip, delays.connecting, delays.reply)
+        self._segments, self._sink, self._context = segments, sink, context
+        self._beside = asyncio.Semaphore(max(1, context.spec.connections // 4))
+        self._hedging = Hedging(segments.size) if segments.size is not None else None
+        if self._first is not None:
+            self.add(self._first)
         self._speed = Speedometer(context.clock.monotonic(), segments.downloaded())
         self.joined = self.joined or segments.downloaded() > 0
         try:
-            while not (segments.complete and await context.approve()):
+            while not await self._all_is_well():
                 self._staff()
                 await self._wait()
                 self._settle_ended()
+                self._cleanse()
                 self._measure()
         finally:
-            await self._dismiss()
+            for supplier in self.suppliers:
+                await supplier.dismiss()
             self._look(context.clock.monotonic())
+
+    async def _all_is_well(self) -> bool:
+        """Whether every byte is there, and nobody has anything against it."""
+        if not self._segments.complete or not await self._context.approve():
+            return False
+        return self.backing is None or await self.backing.confirm()
+
+    @property
+    def living(self) -> list[Supplier]:
+        """The mirrors that bytes are fetched from."""
+        return [each for each in self.suppliers if not each.retired]
+
+    def add(self, supplier: Supplier) -> None:
+        """Fetch from this mirror as well, from now on."""
+        supplier.begin(self._segments, self._sink, self._context, self._hedging)
+        self.suppliers.append(supplier)
+        self.veterans.append(supplier)
+        self.stir()
+
+    def stir(self) -> None:
+        """Something has changed that the driver may be waiting for."""
+        self._stirred.set()
+
+    def turn_out(self, supplier: Supplier) -> None:
+        """Use this mirror no more, and fetch all that it has brought again: it lies."""
+        supplier.lied = True
+        supplier.retire()
+        self.forget(supplier.brought)
+
+    def forget(self, spans: list[Span]) -> None:
+        """Fetch these bytes again: they are wrong, or nobody vouches for them."""
+        self._tainted = merge([*self._tainted, *spans])
+        self._cleanse()
+        self.stir()
+
+    def blame(self, span: Span) -> list[str]:
+        """The addresses that have brought these bytes, which are wrong. One that has brought all of them is used no more, as
+        long as there is another."""
+        guilty = [each for each in self.veterans if each.has_written(span)]
+        if len(guilty) == 1 and self.backing is not None and not guilty[0].retired and len(self.living) > 1:
+            guilty[0].retire()
+            self.backing.accused(guilty[0])
+        return [without_credentials(each.mirror.uri) for each in guilty]
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of the connections that are allowed, for a word beside the transfer; a quarter of them at once, at most."""
+        async with self._beside:
+            self._wanted += 1
+            try:
+                while self.living and len(self._connections()) + self._lent >= self._context.spec.connections:
+                    self._make_room()
+                    await self._context.clock.sleep(TICK)
+            finally:
+                self._wanted -= 1
+            self._lent += 1
+            try:
+                yield
+            finally:
+                self._lent -= 1
+
+    def _make_room(self) -> None:
+        """Who has most gives the youngest one up, unless one is on its way out: nothing is lost by that but a request."""
+        connections = self._connections()
+        if connections and not any(each.given_up for each in connections):
+            most = max(self.suppliers, key=lambda each: len(each.connections))
+            max(most.connections.values(), key=lambda each: each.began).give_up()
+
+    def _lose(self, supplier: Supplier, error: TransferError) -> None:
+        """Go on without this mirror; raises `error` when there is no other."""
+        others = [each for each in self.living if each is not supplier]
+        if self.backing is None or not (others or self.backing.prospects):
+            raise error
+        supplier.retire()
+        self.backing.lost(supplier, error)
 
     # [1] ---------------------------------------------------------------------------------------------------------------
 
     def _staff(self) -> None:
-        """Start connections up to the target, unless the server asked for patience.
+        """Start connections up to the targets, unless a server asked for patience.
 
         While our own limit holds the transfer back, those that are there are enough, and one that ends is not replaced.
         """
         now = self._context.clock.monotonic()
         most = 1 if self._limited in LEVELS else None
-        while now >= self._hold_until and (self._idle or now >= self._crowded_until):
-            lease = self._staffing.next_lease(self._standings(now), most, self._idle[-1] if self._idle else None)
-            if lease is None:
-                return
-            self._start(lease, now)
+        asking = self.living
+        while asking:
+            for supplier in list(asking):
+                lease = self._next_lease(supplier, now, most) if self._has_place(supplier, now) else None
+                if lease is None:
+                    asking.remove(supplier)
+                else:
+                    self._start(supplier, lease, now)
 
-    def _standings(self, now: float) -> list[Standing]:
-        return [each.standing(now) for each in self._connections.values()]
+    def _next_lease(self, supplier: Supplier, now: float, most: int | None) -> Lease | None:
+        others = [standing for each in self.suppliers if each is not supplier for standing in each.seen(now)]
+        return supplier.next_lease(now, most, others)
 
-    def _start(self, lease: Lease, now: float) -> None:
-        taken = {each.number for each in self._connections.values()}
+    def _has_place(self, supplier: Supplier, now: float) -> bool:
+        """Whether it may have one more of the connections that are allowed, of which each that asks has its share first."""
+        living = self.living
+        free = self._context.spec.connections - self._lent - min(1, self._wanted) - len(self._connections())
+        fair = max(1, self._context.spec.connections // len(living))
+        if len(supplier.connections) >= fair:
+            others = (each for each in living if each is not supplier and now >= each.waits_until)
+            free -= sum(max(0, min(fair, each.staffing.controller.target) - len(each.connections)) for each in others)
+        return free > 0
+
+    def _start(self, supplier: Supplier, lease: Lease, now: float) -> None:
+        taken = {each.number for each in self._connections()}
         number = next(n for n in range(len(taken) + 1) if n not in taken)
         self._troubled = [span for span in self._troubled if not lease.start <= span.start < lease.stop]
-        self._note = None
-        opening, self._opening = self._opening, None
-        asked = opening is None or lease.position > 0
-        if opening is not None and not asked:
-            outlet = LeaseOutlet(lease, self._sink, self._context.gate)
-            pouring = opening.pour(outlet)
-        else:
+        if supplier.start(lease, number, now):
             self.joined = True
-            overlap = overlap_at(self._resource, lease.position, digest_known=self._context.digest_known)
-            outlet = LeaseOutlet(lease, self._sink, self._context.gate, overlap, number)
-            span = Span(lease.position - overlap, lease.stop)
-            pouring = self._source.fetch(self._resource, self._mirror, span, outlet, self._context.spec)
-        speed = self._idle.pop() if asked and self._idle else None
-        connection = Connection(number, lease, outlet, now, asked=asked, ready=speed is not None)
-        connection.fetching = asyncio.ensure_future(connection.pour(pouring))
-        self._connections[connection.fetching] = connection
+
+    def _connections(self) -> list[Connection]:
+        return [each for supplier in self.suppliers for each in supplier.connections.values()]
 
     # [2] ---------------------------------------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
-        if self._connections:
-            await asyncio.wait(self._connections, timeout=self._tick, return_when=asyncio.FIRST_COMPLETED)
+        now = self._context.clock.monotonic()
+        for supplier in self.living:
+            if (error := supplier.out_of_patience(now)) is not None:
+                self._lose(supplier, error)
+        fetching = [each for supplier in self.suppliers for each in supplier.connections]
+        if fetching:
+            tick = min((each.tick for each in self.living), default=TICK)
+            await asyncio.wait(fetching, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
+        elif living := self.living:
+            least = SLACK if self._lent or self._wanted else 0.0
+            await self._context.clock.sleep(min(TICK, max(least, min(each.waits_until for each in living) - now)))
         else:
-            left = max(self._hold_until, self._crowded_until) - self._context.clock.monotonic()
-            if self._peace is not None and not self._context.patience.bears(left):
-                raise self._peace
-            await self._context.clock.sleep(min(TICK, max(0.0, left)))
+            await self._wait_for_another()
+
+    async def _wait_for_another(self) -> None:
+        """No mirror is left, and perhaps there will be one."""
+        assert self.backing is not None
+        if not self.backing.prospects:
+            raise self.backing.failure
+        self._stirred.clear()
+        self.backing.looked()
+        await self._stirred.wait()
 
     def _settle_ended(self) -> None:
-        for fetching in [each for each in self._connections if each.done()]:
-            connection = self._connections.pop(fetching)
-            if self._segments.size is None and not fetching.cancelled() and fetching.exception() is None:
-                self._segments.settle(connection.lease.position)
-            error = connection.error(without_credentials(self._mirror.uri), self._context.spec.timeout)
-            self._segments.release(connection.lease)
-            self._tell_end(connection, error)
-            self._idle += connection.left_open(self._context.clock.monotonic(), error)
-            if connection.progressed:
-                self._failures = 0
-            if error is not None:
-                self._answer(connection, error)
-        for connection in self._connections.values():
-            if self._staffing.superseded(connection.lease):
-                connection.give_up()
+        for supplier, over in [(each, over) for each in self.suppliers for over in each.connections if over.done()]:
+            connection, error = supplier.settle(over)
+            if supplier.lied:
+                self._tainted = merge([*self._tainted, Span(connection.lease.start, connection.lease.position)])
+            if error is None:
+                continue
+            self._trouble(connection, error)
+            if supplier.retired and isinstance(error, TransferError):
+                continue
+            try:
+                supplier.answer(connection, error)
+            except TransferError as final:
+                self._lose(supplier, final)
+        for supplier in self.suppliers:
+            supplier.end_superseded()
+        self._departed += sum(each.moved for each in self.suppliers if each.retired and not each.connections)
+        self.suppliers = [each for each in self.suppliers if each.connections or not each.retired]
 
-    def _tell_end(self, connection: Connection, error: BaseException | None) -> None:
-        context = self._context
-        now = context.clock.monotonic()
-        context.report(connection.epitaph(context.id, host_of(self._mirror.uri), now, error))
-
-    def _answer(self, connection: Connection, error: BaseException) -> None:
-        """Decide what an ended connection means: wait and go on, do with fewer, or raise."""
-        if not isinstance(error, TransferError):
-            raise error
-        self.lessons.heard(error, self._context.clock.monotonic())
+    def _trouble(self, connection: Connection, error: BaseException) -> None:
         lease = connection.lease
-        if lease.stop < UNBOUNDED and lease.remaining:
+        if isinstance(error, TransferError) and lease.stop < UNBOUNDED and lease.remaining:
             self._troubled.append(Span(lease.position, lease.stop))
-        others = len(self._connections)
-        if others and not connection.moved and error.verdict is not Verdict.RESTART:
-            self._yield_to_others(lease, error)
-            return
-        if error.verdict is Verdict.NEXT_MIRROR and self._mirror.resolved is not None:
-            # The address that redirects led to has expired: follow them again from the start, once.
-            self._mirror = Mirror(self._mirror.uri)
-            return
-        if not self._resource.ranged:
-            # The next reply would begin at byte 0 again, so nothing that is there can be kept.
-            raise error
-        if connection.moved:
-            self._staffing.controller.broken()
-        self._failures += 0 if connection.progressed else 1
-        spent = 0.0 if connection.progressed else self._context.clock.monotonic() - connection.began
-        self._retry_or_raise(error, spent)
-
-    def _yield_to_others(self, lease: Lease, error: TransferError) -> None:
-        """The server serves the others, and would not have this one more, or lost it: they may take over its share."""
-        for other in self._connections.values():
-            other.outlet.flush()
-            if other.lease.stop == lease.start:
-                self._segments.extend(other.lease, other.reach)
-        self._rebuffs += 1
-        now, pause = self._context.clock.monotonic(), self._context.patience.moment()
-        if error.verdict is not Verdict.RETRY or self._rebuffs >= REBUFFS:
-            self._staffing.controller.refused(sum(other.moved > 0 for other in self._connections.values()))
-            self.lessons.served(self._staffing.controller.ceiling)
-            if isinstance(error, ServerBusy) and error.retry_after:
-                self._peace = error
-                self._hold_until = max(self._hold_until, now + error.retry_after)
-        # Those that are served, and come to their end, may ask again.
-        self._crowded_until = max(self._crowded_until, now + pause)
-
-    def _retry_or_raise(self, error: DlmError, spent: float) -> None:
-        pause = self._context.patience.pause(error, self._failures, spent)
-        if pause is None:
-            raise error
-        self._hold_until = self._context.clock.monotonic() + pause
-        if isinstance(error, ServerBusy) or not self._connections:
-            self._note = f"{error}; trying again in {pause:.0f} s" if pause >= 1 else str(error)
-
-    async def _dismiss(self) -> None:
-        for fetching in self._connections:
-            fetching.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        for fetching, connection in self._connections.items():
-            self._segments.release(connection.lease)
-            self._tell_end(connection, None if fetching.cancelled() else fetching.exception())
-        self._connections.clear()
-        if self._opening is not None:
-            await self._opening.close()
 
     # [3] ---------------------------------------------------------------------------------------------------------------
 
-    @property
-    def _tick(self) -> float:
-        stage = self._staffing.controller.stage
-        return OPENING_TICK if stage is Stage.OPENING else QUICK_TICK if stage is Stage.GROWING else TICK
+    def _cleanse(self) -> None:
+        """Forget what is tainted, once nobody holds a lease that has written there; who does has to let go of it."""
+        if not self._tainted:
+            return
+        holders = [each for each in self._connections() if each.has_written(self._tainted)]
+        for each in holders:
+            each.give_up()
+        if not holders:
+            spans, self._tainted = self._tainted, []
+            self._segments.forget(spans)
+            if self.backing is not None:
+                self.backing.forgot(spans)
+
+    # [4] ---------------------------------------------------------------------------------------------------------------
 
     def _measure(self) -> None:
         now = self._context.clock.monotonic()
-        if now - self._judged >= self._tick - SLACK:
+        tick = min((each.tick for each in self.living), default=TICK)
+        if now - self._judged >= tick - SLACK:
             self._judge(now)
         if now - self._measured >= TICK - SLACK:
             self._look(now)
+            if self.backing is not None:
+                self.backing.looked()
 
     def _judge(self, now: float) -> None:
-        """Let the staffing see what has come."""
+        """Let the staffings see what has come."""
         self._judged = now
         self._limited = self._context.gate.sample()
         held = self._limited is not None or self._context.gate.shut
-        for connection in self._connections.values():
-            connection.outlet.flush()
-            answered = connection.measure(now, held=held)
-            if answered is not None:
-                self._staffing.answered(answered, ready=connection.ready)
-        limited = self._context.gate.limited
-        ending = set(self._staffing.sample(now, self._standings(now), held=held, limited=limited))
-        if self.lessons.connections is not None:
-            self.lessons.served(self._staffing.controller.ceiling)
-        for connection in self._connections.values():
-            connection.watch(now, self._context.spec.timeout, held=held)
-            if connection.lease in ending:
-                connection.give_up()
+        speeds = {each: sum(one.speed for one in each.standings(now)) for each in self.suppliers}
+        whole, brought = sum(speeds.values()), self._departed + sum(each.moved for each in self.suppliers)
+        for supplier in self.suppliers:
+            alone = len(self.suppliers) == 1 or not speeds[supplier]
+            share = 1.0 if alone else speeds[supplier] / whole
+            supplier.judge(now, held=held, elsewhere=brought - supplier.moved, share=share)
 
     def _look(self, now: float) -> None:
         """One sample. The last one is taken when nothing moves any more, and right behind another has no speed of its own."""
@@ -277,12 +292,12 @@ class SegmentedDriver:
         if now - self._measured >= TICK / 2:
             self._speed.sample(now, downloaded)
         self._measured = now
-        for connection in self._connections.values():
+        for connection in self._connections():
             connection.speed.sample(now, connection.lease.position)
-        remaining = None if segments.size is None else segments.size - downloaded
-        context.report(self._progress(downloaded, remaining))
+        context.report(self._progress(downloaded, None if segments.size is None else segments.size - downloaded))
 
     def _progress(self, downloaded: int, remaining: int | None) -> Progressed:
+        living = self.living
         return Progressed(
             id=self._context.id,
             total=self._segments.size,
@@ -290,11 +305,11 @@ class SegmentedDriver:
             instantaneous_speed=self._speed.instantaneous,
             smoothed_speed=self._speed.smoothed,
             eta=self._speed.eta(remaining),
-            connections=tuple(each.view() for each in self._connections.values()),
+            connections=tuple(each.view() for each in self._connections()),
             done=tuple(self._segments.done()),
             troubled=tuple(self._troubled),
-            note=self._note,
+            note=next((each.note for each in living if each.note), None),
             limited=self._limited,
-            ceiling=self._staffing.controller.target,
-            refused=self.lessons.connections is not None,
+            ceiling=sum(each.staffing.controller.target for each in living),
+            refused=any(each.lessons.connections is not None for each in living),
         )

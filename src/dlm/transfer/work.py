@@ -9,8 +9,9 @@ from dlm.model.download import Checkpoint, DownloadSpec
 from dlm.model.resource import Mirror, Resource
 from dlm.model.value import dataclass
 from dlm.policy.segments import SegmentMap
-from dlm.ports import Clock, Opening, Sink, Source, Sources, Store
+from dlm.ports import Clock, Sink, Sources, Store
 from dlm.transfer.limits import Limiter
+from dlm.transfer.supplier import Supplier
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class Work:
     """A Resource being fetched into a Sink."""
 
     resource: Resource
-    source: Source
-    mirror: Mirror
+    """As the first mirror told it; its `mirrors` are those whose bytes are in the Sink."""
+    supplier: Supplier | None
+    """The first mirror, whose bytes need no proof; `None` when those in the Sink came from somewhere else."""
     sink: Sink
     segments: SegmentMap
-    opening: Opening | None
+    candidates: tuple[Mirror, ...] = ()
+    """Who may help, once it is proved to give the same file."""
 
     def checkpoint(self) -> Checkpoint:
         """What has come so far, durable or not."""
