@@ -281,9 +281,9 @@ class SegmentedDriver:
         speeds = {each: sum(one.speed for one in each.standings(now)) for each in self.suppliers}
         whole, brought = sum(speeds.values()), self._departed + sum(each.moved for each in self.suppliers)
         for supplier in self.suppliers:
-            alone = len(self.suppliers) == 1 or not speeds[supplier]
-            share = 1.0 if alone else speeds[supplier] / whole
-            supplier.judge(now, held=held, elsewhere=brought - supplier.moved, share=share)
+            share = speeds[supplier] / whole if speeds[supplier] else 1.0
+            elsewhere, accompanied = brought - supplier.moved, whole > speeds[supplier]
+            supplier.judge(now, held=held, elsewhere=elsewhere, share=share, accompanied=accompanied)
 
     def _look(self, now: float) -> None:
         """One sample. The last one is taken when nothing moves any more, and right behind another has no speed of its own."""

@@ -34,6 +34,10 @@ TICK = 0.2
 OPENING_TICK = 0.05
 QUICK_TICK = 0.1
 """Seconds between two measurements while there is one connection, and while the number grows."""
+SILENCE = 2.0
+"""Seconds without a byte from a mirror as a whole after which it loses its leases, while other mirrors go on."""
+REST = 5.0
+"""Seconds until it is asked again."""
 REBUFFS = 2
 """Connections that may be lost without a byte while others are served, before no more are opened."""
 
@@ -272,8 +276,9 @@ class Supplier:
 
     # measuring ---------------------------------------------------------------------------------------------------------
 
-    def judge(self, now: float, *, held: bool, elsewhere: int, share: float) -> None:
-        """Let the staffing see what has come, and end what it gives up. See `Staffing.sample`."""
+    def judge(self, now: float, *, held: bool, elsewhere: int, share: float, accompanied: bool) -> None:
+        """Let the staffing see what has come, and end what it gives up. See `Staffing.sample`. `accompanied`: others bring
+        bytes too."""
         for connection in self.connections.values():
             connection.outlet.flush()
             answered = connection.measure(now, held=held)
@@ -284,6 +289,9 @@ class Supplier:
         ending = set(staffing.sample(now, standings, held=held, limited=limited, elsewhere=elsewhere, share=share))
         if self.lessons.connections is not None:
             self.lessons.served(self.staffing.controller.ceiling)
+        if accompanied and not held and standings and all(each.silent >= SILENCE for each in standings):
+            # Others go on: what it holds is fetched by them, and it is asked again after a while.
+            self._hold_until, ending = now + REST, {each.lease for each in standings}
         for connection in self.connections.values():
             connection.watch(now, self.spec.timeout, held=held)
             if connection.lease in ending:
