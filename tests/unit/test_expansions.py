@@ -21,7 +21,7 @@ from dlm.ports import DownloadQuery, Outcome
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
 from dlm.service.downloads import LocalDownloads
 from tests.fakes import some_bytes
-from tests.house import House, play, spec, wish
+from tests.house import House, play, seconds, spec, wish
 
 ROOT = "mem://host/pub/"
 TREE = ("a.iso", "b.iso", "docs/read.me", "docs/deep/er/c.txt", "empty name/-", "z.iso")
@@ -194,7 +194,8 @@ def test_a_stopped_run_is_gone_on_with() -> None:
         await asyncio.gather(running, return_exceptions=True)
         assert set(await house.phases()) <= {Phase.PAUSED, Phase.COMPLETED}
         assert Phase.PAUSED in await house.phases()
-        await fetch(house.process())
+        await seconds(1)  # until its threads are done with the disk, as they are when a process has ended
+        await fetch(house.process("another"))
         assert set(site.files()) == WANTED
         assert set(await house.phases()) == {Phase.COMPLETED}
         assert Counter(await site.children()) == dict.fromkeys(WANTED, 1)

@@ -1,13 +1,14 @@
 """The life of a folder that is fetched with what is below it: it is listed, and each file becomes a download.
 
 go on with the folders that are still to be read, or begin with the first         [1]
-read one: its files are told as they come, then that it is read, with the folders in it
+read some at a time: the files of each are told as they come, then that it is read, with the folders in it
 a folder that is refused is left for another time, and the others are read        [2]
 all are read: say so
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -23,6 +24,8 @@ from dlm.transfer.patience import Patience
 from dlm.transfer.walking import read_folder
 from dlm.transfer.work import Tools
 
+AT_ONCE = 4
+"""Folders that are read at a time: listing them is mostly waiting."""
 BATCH = 200
 """Files that are committed at once, at most."""
 GATHERING = 0.3
@@ -47,6 +50,8 @@ class Expanding:
         frontier = start.frontier or Frontier((Folder(self._spec.uris[0]),))
         self._left = list(reversed(frontier.folders))
         self._tally = frontier.tally
+        self._counting = asyncio.Lock()
+        """Tallies are recorded in the order in which they are made."""
         self._unread: list[TransferError] = []
         self._omission: str | None = None
 
@@ -54,11 +59,19 @@ class Expanding:
         """Carry it through. Raises the error that ended it."""
         folders = _Bounded(self._tools.sources.folders(self._spec.uris[0]))
         self._note(Tally())
-        while self._left:
-            folder = self._left.pop()
-            await self._read(folders, folder)
-            if max(self._tally.files, self._tally.folders + len(self._left)) > MOST_FILES:
-                raise Untrusted(f"{self._shown} holds more than {MOST_FILES:,} files or folders: fetch its folders one by one")
+        reading: set[asyncio.Future[None]] = set()
+        try:
+            while self._left or reading:
+                while self._left and len(reading) < AT_ONCE:
+                    reading.add(asyncio.ensure_future(self._read(folders, self._left.pop())))
+                done, reading = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+                self._demand_an_end()
+        finally:
+            for each in reading:
+                each.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
         if self._unread:
             raise self._incomplete()
         await self._reporter.commit(Listed(self._download.id, self._root, self._tally, self._omission))
@@ -66,6 +79,10 @@ class Expanding:
     @property
     def _shown(self) -> str:
         return without_credentials(self._spec.uris[0])
+
+    def _demand_an_end(self) -> None:
+        if max(self._tally.files, self._tally.folders + len(self._left)) > MOST_FILES:
+            raise Untrusted(f"{self._shown} holds more than {MOST_FILES:,} files or folders: fetch its folders one by one")
 
     # [2] ---------------------------------------------------------------------------------------------------------------
 
@@ -106,9 +123,10 @@ class Expanding:
 
     async def _end(self, folder: Folder, batch: _Batch) -> None:
         """The folder is read: what is left of it, and what is to be read next."""
-        tally = _sum(self._tally, batch.tally, Tally(folders=1))
-        await self._reporter.commit(Expanded(self._download.id, tuple(batch.children), folder, tuple(batch.folders), tally))
-        self._tally = tally
+        async with self._counting:
+            tally = _sum(self._tally, batch.tally, Tally(folders=1))
+            await self._reporter.commit(Expanded(self._download.id, tuple(batch.children), folder, tuple(batch.folders), tally))
+            self._tally = tally
         self._left += reversed(batch.folders)
         self._note(Tally())
 
