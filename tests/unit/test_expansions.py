@@ -323,6 +323,37 @@ def test_a_listing_that_breaks_is_read_again() -> None:
     play(story)
 
 
+def test_what_its_user_gave_up_stays_given_up() -> None:
+    """A folder that is read again takes up no child of its own that was cancelled meanwhile."""
+
+    async def story(house: House) -> None:
+        site = Site(house, [f"{n}.bin" for n in range(500)])
+        process = house.process()
+        given_up: list[str] = []
+        orders: list[asyncio.Future[Any]] = []
+
+        async def give_up() -> None:
+            last = (await house.all())[-1]
+            given_up.append(last.id)
+            await process.order(Order.CANCEL, Selection(references=(last.id,)))
+
+        def breaks(_uri: str, number: int) -> DlmError | None:
+            if number != 450 or orders:
+                return None
+            orders.append(asyncio.ensure_future(give_up()))
+            return ServerFailed("it broke", uri=ROOT)
+
+        site.source.trouble = breaks
+        await process.add([wish(ROOT, changes={"recursive": Recursion()})])
+        await process.run(stay=False)
+        await asyncio.gather(*orders)
+        stands = {each.id: each.phase for each in await house.all()}
+        assert [id for id, phase in stands.items() if phase is Phase.CANCELLED] == given_up
+        assert len(site.files()) == 499
+
+    play(story)
+
+
 def test_a_folder_that_is_refused_keeps_no_other_from_being_read() -> None:
     """The rest is fetched; the folder has failed, and the same again reads what is left, and only that."""
 
