@@ -51,3 +51,8 @@ def subtract(whole: Span, taken: Sequence[Span]) -> list[Span]:
 def total(spans: Iterable[Span]) -> int:
     """How many bytes disjoint `spans` hold together."""
     return sum(span.stop - span.start for span in spans)
+
+
+def grounded(spans: Iterable[Span], position: int) -> int:
+    """How many bytes right before `position` lie in one of these spans, which are disjoint, without a gap."""
+    return next((position - span.start for span in spans if span.start < position <= span.stop), 0)

@@ -89,10 +89,6 @@ class SegmentMap:
         first = next(iter(self.done()), None)
         return first.stop if first is not None and first.start == 0 else 0
 
-    def grounded(self, position: int) -> int:
-        """How many bytes right before `position` are done without a gap."""
-        return next((position - span.start for span in self.done() if span.start < position <= span.stop), 0)
-
     def claim(self) -> Lease | None:
         """A lease on the whole of the first free span, `None` when nothing is free."""
         gaps = self.free()

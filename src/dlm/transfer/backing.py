@@ -26,9 +26,6 @@ class Backing(Protocol):
     def lost(self, supplier: Supplier, error: TransferError) -> None:
         """That mirror is used no more."""
 
-    def accused(self, supplier: Supplier) -> None:
-        """That mirror has brought a piece that is wrong, and is used no more."""
-
     def forgot(self, spans: list[Span]) -> None:
         """Those bytes are to be fetched again."""
 

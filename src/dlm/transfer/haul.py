@@ -10,6 +10,7 @@ from dlm.model.download import Checkpoint, DownloadSpec
 from dlm.model.error import DlmError, TransferError
 from dlm.model.message import Start
 from dlm.model.resource import Mirror, Verified
+from dlm.model.span import Span
 from dlm.ports import Reporter
 from dlm.transfer.alongside import alongside
 from dlm.transfer.checkpoints import Checkpointer
@@ -63,7 +64,7 @@ class Haul:
         gate = Gate(self._tools.clock, tap)
         checkpointer = Checkpointer(self._download.id, work, gate=gate, reporter=self._reporter, disk=small.disk)
         driver = SegmentedDriver(work.supplier)
-        proof = Proof(work, self._spec, self._start, self._reporter, driver.blame)
+        proof = Proof(work, self._spec, self._start, self._reporter, self._blame)
         context = self._context(gate, proof)
         self._recruiter = self._recruit(work, driver, context, proof)
         companions = [checkpointer.keep(), *proof.companions(), self._recruiter.recruit()]
@@ -84,6 +85,9 @@ class Haul:
             gate.close()
             await checkpointer.close()
             await proof.close()
+
+    def _blame(self, span: Span) -> list[str]:
+        return [] if self._inquest is None else self._inquest.blame(span)
 
     def _recruit(self, work: Work, driver: SegmentedDriver, context: TransferContext, proof: Proof) -> Recruiter:
         prover = Prover(work.sink, context.gate, driver, self._tools.random)

@@ -83,6 +83,15 @@ class Inquest:
             party.brought, party.own = _without(party.brought, spans), _without(party.own, spans)
         self._inherited = tuple(_without(self._inherited, spans))
 
+    def blame(self, span: Span) -> list[str]:
+        """The addresses that have brought these bytes, which are wrong. One that has brought all of them is used no more, as
+        long as there is another."""
+        guilty = [each for each in self._parties if _has_written(each, span)]
+        if len(guilty) == 1 and not guilty[0].retired and len(self._driver.living) > 1:
+            guilty[0].retire()
+            self._report(guilty[0], "a piece that it brought is wrong", lied=True)
+        return [without_credentials(each.mirror.uri) for each in guilty]
+
     # audits ------------------------------------------------------------------------------------------------------------
 
     async def audit(self, accused: Supplier | None, count: int) -> bool:
@@ -156,9 +165,17 @@ class Inquest:
         if supplier is None:
             self._driver.forget(list(self._inherited))
             return
+        self._report(supplier, reason, lied=lied)
+        self._driver.turn_out(supplier)
+
+    def _report(self, supplier: Supplier, reason: str, *, lied: bool) -> None:
         shown = without_credentials(supplier.mirror.uri)
         self._context.report(MirrorDropped(self._context.id, shown, reason, lied))
-        self._driver.turn_out(supplier)
+
+
+def _has_written(supplier: Supplier, span: Span) -> bool:
+    past = any(each.start < span.stop and span.start < each.stop for each in supplier.brought)
+    return past or any(each.has_written([span]) for each in supplier.connections.values())
 
 
 def _without(spans: Sequence[Span], gone: Sequence[Span]) -> list[Span]:

@@ -108,11 +108,6 @@ class Recruiter:
         self._drop(supplier.mirror, str(error))
         self._wake.set()
 
-    def accused(self, supplier: Supplier) -> None:
-        """See `Backing`."""
-        self._drop(supplier.mirror, "a piece that it brought is wrong", lied=True)
-        self._wake.set()
-
     def forgot(self, spans: list[Span]) -> None:
         """See `Backing`."""
         self._inquest.forgot(spans)

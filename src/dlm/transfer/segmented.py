@@ -17,7 +17,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from dlm.model.address import without_credentials
 from dlm.model.error import TransferError
 from dlm.model.message import Progressed
 from dlm.model.span import Span, merge
@@ -68,7 +67,7 @@ class SegmentedDriver:
         self._speed = Speedometer(context.clock.monotonic(), segments.downloaded())
         self.joined = self.joined or segments.downloaded() > 0
         try:
-            while not await self._all_is_well():
+            while not (segments.complete and await context.approve() and (not self.backing or await self.backing.confirm())):
                 self._staff()
                 await self._wait()
                 self._settle_ended()
@@ -78,12 +77,6 @@ class SegmentedDriver:
             for supplier in self.suppliers:
                 await supplier.dismiss()
             self._look(context.clock.monotonic())
-
-    async def _all_is_well(self) -> bool:
-        """Whether every byte is there, and nobody has anything against it."""
-        if not self._segments.complete or not await self._context.approve():
-            return False
-        return self.backing is None or await self.backing.confirm()
 
     @property
     def living(self) -> list[Supplier]:
@@ -112,15 +105,6 @@ class SegmentedDriver:
         self._tainted = merge([*self._tainted, *spans])
         self._cleanse()
         self.stir()
-
-    def blame(self, span: Span) -> list[str]:
-        """The addresses that have brought these bytes, which are wrong. One that has brought all of them is used no more, as
-        long as there is another."""
-        guilty = [each for each in self.veterans if each.has_written(span)]
-        if len(guilty) == 1 and self.backing is not None and not guilty[0].retired and len(self.living) > 1:
-            guilty[0].retire()
-            self.backing.accused(guilty[0])
-        return [without_credentials(each.mirror.uri) for each in guilty]
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:

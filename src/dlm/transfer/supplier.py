@@ -15,7 +15,7 @@ from dlm.model.download import DownloadId, DownloadSpec
 from dlm.model.error import DlmError, ServerBusy, TransferError, Verdict
 from dlm.model.message import News
 from dlm.model.resource import Mirror, Resource
-from dlm.model.span import Span, merge, total
+from dlm.model.span import Span, grounded, merge, total
 from dlm.model.value import dataclass
 from dlm.policy.continuity import may_split, overlap_at
 from dlm.policy.controller import Stage
@@ -134,11 +134,6 @@ class Supplier:
         """Bytes that it has brought."""
         return total(self.brought) + sum(each.moved for each in self.connections.values())
 
-    def has_written(self, span: Span) -> bool:
-        """Whether any byte there was brought by it."""
-        past = any(each.start < span.stop and span.start < each.stop for each in self.brought)
-        return past or any(each.has_written([span]) for each in self.connections.values())
-
     def seen(self, now: float) -> list[Standing]:
         """How its connections stand, for those who know another host only."""
         newcomer = self.staffing.newcomer
@@ -152,7 +147,7 @@ class Supplier:
         if not self._splits:
             # Its next reply has to be compared with what lies before it.
             gap = next(iter(self._segments.free()), None)
-            if gap is None or (gap.start and not self._segments.grounded(gap.start)):
+            if gap is None or (gap.start and not grounded(self._segments.done(), gap.start)):
                 return None
         return self.staffing.next_lease(self.standings(now), most, self._idle[-1] if self._idle else None, others)
 
@@ -166,8 +161,8 @@ class Supplier:
             outlet = LeaseOutlet(lease, self._sink, gate)
             pouring = opening.pour(outlet)
         else:
-            grounded = self._segments.grounded(lease.position)
-            overlap = overlap_at(self.resource, grounded, digest_known=self._context.digest_known)
+            ground = grounded(self._segments.done(), lease.position)
+            overlap = overlap_at(self.resource, ground, digest_known=self._context.digest_known)
             outlet = LeaseOutlet(lease, self._sink, gate, overlap, number)
             span = Span(lease.position - overlap, lease.stop)
             pouring = self.source.fetch(self.resource, self.mirror, span, outlet, self.spec)
