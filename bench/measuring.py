@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import network, payload, servers, stores
 from bench.bounds import bound
-from bench.model import Scenario
+from bench.model import Scenario, Scheme
 from bench.native import Native
 from bench.results import Run
 from bench.tools import BUCKET, Job, Tool, words
@@ -43,6 +43,10 @@ class Stage:
         """Where the files to fetch are."""
         return self.folder / "source"
 
+    def scheme(self, number: int) -> Scheme:
+        """What the server of that path speaks."""
+        return self.scenario.paths[number].scheme or self.scenario.scheme
+
     @property
     def seconds(self) -> float:
         """After which a tool is stopped."""
@@ -69,7 +73,10 @@ def staged(scenario: Scenario, native: Native, scratch: Path) -> Iterator[Stage]
         authority = payload.certificates(folder / "keys", [end.address for end in ends])
         stage = Stage(scenario, native, folder, ends, payload.write(scenario, folder / "source"), authority)
         # It takes half a minute to begin and to take the files, so it is not begun anew for each run.
-        with stores.seaweedfs(ends[0], stage.source, folder / "store") if scenario.scheme == "s3" else nullcontext():
+        with ExitStack() as stack:
+            for number, end in enumerate(ends):
+                if stage.scheme(number) == "s3":
+                    stack.enter_context(stores.seaweedfs(end, stage.source, folder / f"store{number}"))
             yield stage
     finally:
         network.clear()
@@ -83,7 +90,9 @@ def measured(stage: Stage, tool: Tool, seed: int) -> Run:
         fetched = place / "fetched"
         fetched.mkdir()
         job = described(stage, place, fetched)
-        environment = surroundings(place) | stores.environment(stage.scenario.scheme, stage.ends[0].address)
+        environment = surroundings(place)
+        for number, end in enumerate(stage.ends):
+            environment |= stores.environment(stage.scheme(number), end.address)
         for command in tool.before:
             run_in_client(words(command, job), environment, place)
         with ExitStack() as stack:
@@ -106,7 +115,7 @@ def measured(stage: Stage, tool: Tool, seed: int) -> Run:
 
 def described(stage: Stage, place: Path, fetched: Path) -> Job:
     """Addresses and folders; the lists of addresses are written."""
-    bases = [base(stage, end) for end in stage.ends]
+    bases = [base(stage, number) for number in range(len(stage.ends))]
     urls = [base + name for base in bases for name in stage.names]
     listing, curl_listing = place / "urls", place / "curl-urls"
     # A queue is of addresses that nobody fetches.
@@ -127,9 +136,9 @@ def described(stage: Stage, place: Path, fetched: Path) -> Job:
     )
 
 
-def base(stage: Stage, end: network.End) -> str:
-    """The address of the folder with the files; ends with a slash."""
-    scheme = stage.scenario.scheme
+def base(stage: Stage, number: int) -> str:
+    """The address of the folder with the files at the end of that path; ends with a slash."""
+    scheme, end = stage.scheme(number), stage.ends[number]
     if scheme == "s3":
         return f"s3://{BUCKET}/"
     place = f"{end.address}:{servers.PORTS[scheme]}"
@@ -152,7 +161,7 @@ def served(stage: Stage, number: int, seed: int, place: Path) -> Any:
     """The server of one path."""
     end, faults = stage.ends[number], stage.scenario.paths[number].faults
     run = place / f"server{number}"
-    match stage.scenario.scheme:
+    match stage.scheme(number):
         case "ftp":
             return stores.vsftpd(end, stage.source, run)
         case "sftp":

@@ -74,10 +74,12 @@ class Faults:
 
 @dataclass(frozen=True)
 class Path:
-    """One server and the way to it. Without a wire it is the loopback; without faults it is nginx."""
+    """One server and the way to it. Without a wire it is the loopback; without faults it is nginx. `scheme` is that of the
+    scenario, unless said."""
 
     wire: Wire | None = None
     faults: Faults | None = None
+    scheme: Scheme | None = None
 
 
 @dataclass(frozen=True)

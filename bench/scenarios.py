@@ -24,6 +24,11 @@ MIRRORS = (
     Path(Wire(rate=40 * MB, rtt=0.120), Faults(dies_after=4)),
     Path(Wire(rate=5 * MB, rtt=0.300, loss=0.02), Faults()),
 )
+MIXED = (
+    Path(Wire(rate=10 * MB, rtt=0.030), scheme="http"),
+    Path(Wire(rate=40 * MB, rtt=0.030), scheme="ftp"),
+    Path(Wire(rate=100 * MB, rtt=0.030), scheme="s3"),
+)
 
 
 def wan(name: str, title: str, wire: Wire, size: int = 128 * MIB, **facts: Any) -> Scenario:
@@ -84,6 +89,7 @@ SCENARIOS = (
     small("small10k-https", "10,000 files of 16 KiB, https, HTTP/1.1, 20 ms", 10_000, "https"),
     small("small10k-h2", "10,000 files of 16 KiB, https, HTTP/2, 20 ms", 10_000, "h2"),
     Scenario("mirrors", "96 MiB from three unequal mirrors, one dies after 4 s", 96 * MIB, MIRRORS, kind="mirrors"),
+    Scenario("mirrors-mixed", "192 MiB from http, ftp and s3 at 10, 40 and 100 Mbit/s", 192 * MIB, MIXED, kind="mirrors"),
     Scenario("busy", "128 MiB, 200 Mbit/s, 50 ms, a queue of 10,000 and readers", 128 * MIB, (Path(MIDDLE),), kind="queue"),
 )
 
