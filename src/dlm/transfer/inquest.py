@@ -62,8 +62,8 @@ class Inquest:
 
     @property
     def tried(self) -> set[str]:
-        """The addresses of those that took part."""
-        return {each.mirror.uri for each in self._parties}
+        """The addresses that bytes of the file came from."""
+        return {each.mirror.uri for each in self._parties if each.brought}
 
     @property
     def closed(self) -> bool:
@@ -111,7 +111,7 @@ class Inquest:
             return True
         if self._hasher is not None:
             await self._hasher.catch_up()
-            if self._hasher.digest.matches or not (self._contradicted or self._several or self._alone):
+            if self._hasher.digest.matches or not (self._contradicted or self._several or len(self._parties) > 1):
                 return True
             return await self._convict()
         return not self._several or await self._audit_all(LAST_AUDIT)
