@@ -29,9 +29,23 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "workers": frozenset({"child", "ports", "policy", "model"}),
     "intake": frozenset({"model"}),
     "observing": frozenset({"ports", "model"}),
-    "cli": frozenset({"intake", "ports", "model"}),
+    "api": frozenset({"ports", "model"}),
+    "cli": frozenset({"api", "intake", "ports", "model"}),
     "app": frozenset(
-        {"clock", "model", "observing", "policy", "ports", "protocols", "service", "storage", "system", "transfer", "workers"}
+        {
+            "api",
+            "clock",
+            "model",
+            "observing",
+            "policy",
+            "ports",
+            "protocols",
+            "service",
+            "storage",
+            "system",
+            "transfer",
+            "workers",
+        }
     ),
     "child": frozenset({"clock", "policy", "protocols", "storage", "transfer", "workers"}),
     "__main__": frozenset({"app", "cli", "model", "ports"}),
@@ -45,6 +59,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "click": ("dlm/cli/",),
     "botocore": ("dlm/protocols/s3/",),
     "opentelemetry": ("dlm/observing/",),
+    "starlette": ("dlm/api/",),
+    "uvicorn": ("dlm/api/",),
+    "msgspec": ("dlm/api/",),
 }
 NAMED = re.compile(r"(dlm(?:\.\w+)+)(?::\w+)?")
 PURE = ("dlm/model/", "dlm/policy/", "dlm/intake/")

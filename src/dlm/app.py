@@ -73,6 +73,34 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
         end_telling()
 
 
+async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> None:
+    """Be the daemon of these settings until SIGTERM or SIGINT; `ready` is told where it listens.
+
+    Raises `InvalidRequest` for an address that others could reach without TLS, and what `api.serving.serve` raises.
+    """
+    from dlm.api.application import Application
+    from dlm.api.reading import House
+    from dlm.api.serving import Listening, parse_address, serve, within
+    from dlm.api.tokens import Tokens
+
+    clock = SystemClock()
+    directory = os.path.dirname(settings.state)
+    tokens = Tokens(directory)
+    listening = Listening(
+        os.path.join(directory, "dlm.sock"),
+        within(parse_address(settings.listen), settings) if settings.listen else None,
+        settings.tls_cert,
+        settings.tls_key,
+    )
+    roots = tuple(filter(None, (settings.roots or settings.directory).split(":")))
+    names = [each.strip() for each in (settings.host_names or "").split(",") if each.strip()]
+    async with open_downloads(settings) as downloads:
+        tokens.first(clock.wall())
+        application = Application(downloads, House(settings, roots), tokens, clock, names)
+        async with application.running():
+            await serve(downloads, application.local, application.remote, listening, ready=ready, environment=dict(os.environ))
+
+
 def transfer_tools(registry: Registry, clock: Clock) -> Tools:
     """What a transfer works with, in this process or in a child."""
     disk, pipe = DiskStore(numbered), PipeStore()

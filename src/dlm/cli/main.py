@@ -42,6 +42,8 @@ VERBS: dict[str, str] = {
     "bench": "dlm.cli.verbs_explain:bench",
     "preview": "dlm.cli.verbs_explain:preview",
     "import": "dlm.cli.verbs_import:import_lists",
+    "serve": "dlm.cli.verbs_serve:serve",
+    "token": "dlm.cli.verbs_serve:token",
     "verify": "dlm.cli.verbs_verify:verify",
     "config": "dlm.cli.verbs_config:config",
     "doctor": "dlm.cli.verbs_doctor:doctor",

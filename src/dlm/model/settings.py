@@ -163,6 +163,25 @@ class Settings:
         most=64,
         metavar="N",
     )
+    listen: str | None = _choice(
+        Unit.TEXT, "serve on this TCP address too, such as 127.0.0.1:8840", scope=Scope.GLOBAL, metavar="HOST:PORT"
+    )
+    host_names: str | None = _choice(
+        Unit.TEXT,
+        "answer to these names too, with commas between",
+        scope=Scope.GLOBAL,
+        flag="--host-name",
+        metavar="NAMES",
+    )
+    roots: str | None = _choice(
+        Unit.TEXT,
+        "let clients save only below these directories, with colons between; else below --dir",
+        scope=Scope.GLOBAL,
+        flag="--root",
+        metavar="DIRS",
+    )
+    tls_cert: str | None = _choice(Unit.FILE, "serve within TLS with this certificate (PEM)", scope=Scope.GLOBAL)
+    tls_key: str | None = _choice(Unit.FILE, "the private key of --tls-cert (PEM)", scope=Scope.GLOBAL)
     log_file: str | None = _choice(Unit.PATH, "append what happens to this file; - is standard error", scope=Scope.GLOBAL)
     log_format: str = _choice(Unit.TEXT, "write the log as text or as json", "text", scope=Scope.GLOBAL, words=("text", "json"))
     state: str = _choice(

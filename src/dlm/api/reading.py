@@ -1,0 +1,113 @@
+"""From what a client says to what the facade is asked for. Raises `InvalidRequest` with the member that makes no sense."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from dlm.api.asks import AddIn, ChangeIn, OrderIn, RemoveIn, SpecIn
+from dlm.model.download import DownloadSpec
+from dlm.model.error import InvalidRequest
+from dlm.model.phase import Phase
+from dlm.model.queue import AddRequest, Change, Selection
+from dlm.model.rank import Lane, Priority
+from dlm.model.resource import Digest
+from dlm.model.settings import SCHEMA, Scope, Settings
+from dlm.model.units import parse_range
+from dlm.model.value import dataclass
+
+WITHHELD = {
+    "cookies": "names a file of this machine",
+    "cacert": "names a file of this machine",
+    "cert": "names a file of this machine",
+    "key": "names a file of this machine",
+    "netrc": "sends the owner's passwords",
+    "profile": "sends the owner's credentials",
+    "proxy": "is the owner's to choose",
+    "insecure": "is the owner's to choose",
+}
+"""Fields of a spec that no client may set, and why. A field that is neither here nor in `SpecIn` fails a test."""
+_CHOSEN = frozenset(each.name for each in fields(DownloadSpec)) - WITHHELD.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What holds for everything that comes through the API: the configured defaults, and where files may go."""
+
+    settings: Settings
+    roots: tuple[str, ...]
+
+    def directory(self, wanted: str | None) -> str:
+        """The absolute directory. Raises `InvalidRequest` unless it is within a root, links and dots resolved."""
+        path = os.path.normpath(os.path.join(self.settings.directory, wanted or ""))
+        real = os.path.realpath(path)
+        for root in self.roots:
+            if os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root):
+                return path
+        raise InvalidRequest(f"'{wanted}' is not within a directory that downloads may go to: {', '.join(self.roots)}")
+
+
+def add_request(said: AddIn, house: House) -> AddRequest:
+    """A download to be queued, as the house has it."""
+    return AddRequest(
+        spec=spec_of(said.uris, said, house),
+        priority=Priority[said.priority.upper()],
+        start_at=said.start_at,
+        group=said.group,
+        paused=said.paused,
+    )
+
+
+def spec_of(uris: Sequence[str], said: SpecIn, house: House) -> DownloadSpec:
+    """A checked spec: the configured values, and those of `said` above them."""
+    common: dict[str, Any] = {n: getattr(house.settings, n) for n, row in SCHEMA.items() if row.scope is not Scope.GLOBAL}
+    own = _chosen(said)
+    directory = house.directory(said.directory)
+    if "output" in own:
+        folder, name = os.path.split(own["output"])
+        if name in {"", ".", "..", "-"}:
+            raise InvalidRequest("output: give the name of a file")
+        own["output"], directory = name, house.directory(os.path.join(directory, folder))
+    return DownloadSpec(**{**common, **own, "uris": tuple(uris), "directory": directory}).check()
+
+
+def change_of(said: ChangeIn, house: House) -> Change:
+    """An edit; what was left out is left as it is."""
+    changed = _chosen(said)
+    if said.directory is not None:
+        changed["directory"] = house.directory(said.directory)
+    if "output" in changed and os.path.basename(changed["output"]) != changed["output"]:
+        raise InvalidRequest("output: give a name without directories, and the directory by itself")
+    priority = None if said.priority is None else Priority[said.priority.upper()]
+    return Change(fields=changed, priority=priority, start_at=said.start_at, group=said.group)
+
+
+def selection_of(said: OrderIn | RemoveIn) -> Selection:
+    """Whom an order means. Raises `InvalidRequest` when it names nobody: everybody has to be said."""
+    if not said.ids and said.phases is None and said.group is None:
+        raise InvalidRequest("name the downloads: ids, or phases, or a group")
+    phases = None if said.phases is None else frozenset(Phase(each) for each in said.phases)
+    return Selection(references=tuple(said.ids), phases=phases, group=said.group)
+
+
+def lane_of(said: OrderIn) -> Lane | None:
+    """The lane that an order puts a download in, `None` for the usual one."""
+    return Lane.NOW if said.now else None
+
+
+def _chosen(said: SpecIn) -> dict[str, Any]:
+    values = {name: getattr(said, name) for name in said.__struct_fields__ if name in _CHOSEN}
+    chosen = {name: value for name, value in values.items() if value is not None and name not in {"uris", "directory"}}
+    if "headers" in chosen:
+        chosen["headers"] = tuple(chosen["headers"].items())
+    if "checksum" in chosen:
+        chosen["checksum"] = Digest.parse(chosen["checksum"])
+    if "range" in chosen:
+        chosen["range"] = parse_range(chosen["range"])
+    if chosen.get("limit_rate") == 0:
+        chosen["limit_rate"] = None
+    if chosen.get("user") and chosen.get("bearer"):
+        raise InvalidRequest("user and bearer cannot both be sent: choose one")
+    return chosen
