@@ -6,8 +6,6 @@ Values are shaped as `--json` prints them. Sizes are in bytes, speeds in bytes a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from dlm.api.asks import LaneName, PhaseName, PriorityName
@@ -16,9 +14,8 @@ from dlm.model.download import Checkpoint, Download
 from dlm.model.event import Transition
 from dlm.model.message import Progressed
 from dlm.model.phase import status
-from dlm.model.queue import Added, Constraint, Explanation, Finding, Ordered, Rates, Standing, Stats
-from dlm.model.resource import Resource, Verified
-from dlm.model.settings import SCHEMA, Settings
+from dlm.model.queue import Added, Constraint, Explanation, Ordered, Standing
+from dlm.model.resource import Verified
 from dlm.ports import Story
 
 
@@ -218,33 +215,6 @@ class StandingOut(Outgoing, frozen=True, kw_only=True):
         return cls(position=standing.position, of=standing.of, ahead=list(standing.ahead))
 
 
-class LimitsOut(Outgoing, frozen=True, kw_only=True):
-    """Rates that hold in every dlm process on this database; `null` is no limit."""
-
-    total: int | None
-    hosts: dict[str, int]
-
-    @classmethod
-    def of(cls, rates: Rates) -> LimitsOut:
-        """As they were set."""
-        return cls(total=rates.total, hosts=dict(rates.hosts))
-
-
-class QueueOut(Outgoing, frozen=True, kw_only=True):
-    """The queue in numbers: downloads by phase, and what moves now."""
-
-    phases: dict[str, int]
-    active: int
-    speed: float
-    carriers: int
-
-    @classmethod
-    def of(cls, stats: Stats) -> QueueOut:
-        """As it stands."""
-        counts = {phase.value: count for phase, count in stats.phases.items()}
-        return cls(phases=counts, active=stats.active, speed=round(stats.speed, 1), carriers=stats.carriers)
-
-
 class ConstraintOut(Outgoing, frozen=True, kw_only=True):
     """One thing that a download waits for or is bound by, with the figures that say so."""
 
@@ -281,66 +251,3 @@ class VerifiedOut(Outgoing, frozen=True, kw_only=True):
     def of(cls, verified: Verified) -> VerifiedOut:
         """As it was read again."""
         return cls(verification=verified.how.value, verified_by=verified.by)
-
-
-class PreviewOut(Outgoing, frozen=True, kw_only=True):
-    """What an address turned out to be, with the name that the file would get."""
-
-    name: str | None
-    size: int | None
-    modified: float | None
-    ranged: bool
-    media_type: str | None
-    digests: list[str]
-    uri: str
-
-    @classmethod
-    def of(cls, resource: Resource) -> PreviewOut:
-        """As it was looked at."""
-        part = resource.parts[0]
-        mirror = resource.mirrors[0]
-        return cls(
-            name=part.name,
-            size=part.size,
-            modified=part.modified,
-            ranged=resource.ranged,
-            media_type=resource.media_type,
-            digests=[str(each) for each in part.digests],
-            uri=without_credentials(mirror.resolved or mirror.uri),
-        )
-
-
-class FindingOut(Outgoing, frozen=True, kw_only=True):
-    """One check: `state` is good, warning or bad; the sentence says what to do."""
-
-    name: str
-    state: str
-    sentence: str
-
-
-class FindingsOut(Outgoing, frozen=True, kw_only=True):
-    """Everything that was checked."""
-
-    findings: list[FindingOut]
-
-    @classmethod
-    def of(cls, findings: Sequence[Finding]) -> FindingsOut:
-        """As it was found."""
-        return cls(findings=[FindingOut(name=f.name, state=f.state, sentence=f.sentence) for f in findings])
-
-
-class SettingsOut(Outgoing, frozen=True, kw_only=True):
-    """The configured values by their names, without secrets, and the directories that downloads may go to."""
-
-    values: dict[str, str | int | float | bool | None]
-    roots: list[str]
-
-    @classmethod
-    def of(cls, settings: Settings, roots: Sequence[str]) -> SettingsOut:
-        """As they hold now."""
-        values = {name: getattr(settings, name) for name in SCHEMA}
-        return cls(values=values | {"proxy": _shown(settings.proxy), "referer": _shown(settings.referer)}, roots=list(roots))
-
-
-def _shown(address: str | None) -> str | None:
-    return None if address is None else without_credentials(address)

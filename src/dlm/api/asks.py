@@ -79,6 +79,14 @@ class PreviewIn(SpecIn, frozen=True, kw_only=True):
     uris: Annotated[list[Address], Meta(min_length=1, max_length=64)]
 
 
+class BenchIn(SpecIn, frozen=True, kw_only=True):
+    """An address to be measured with so many connections, each number for so many seconds. The bytes are thrown away."""
+
+    uris: Annotated[list[Address], Meta(min_length=1, max_length=1)]
+    counts: Annotated[list[Annotated[int, Meta(ge=1, le=64)]], Meta(min_length=1, max_length=8)]
+    seconds: Annotated[float, Meta(gt=0, le=10)]
+
+
 class ChangeIn(SpecIn, frozen=True, kw_only=True):
     """An edit: what is given is changed."""
 
@@ -88,12 +96,16 @@ class ChangeIn(SpecIn, frozen=True, kw_only=True):
 
 
 class OrderIn(Incoming, frozen=True, kw_only=True):
-    """An order for several downloads: those in `ids` (any unique prefixes), or all that stand in `phases` and in `group`."""
+    """An order for several downloads: those in `ids` (any unique prefixes), or all that stand in `phases` and in `group`.
+
+    All that there are have to be meant in so many words: `everybody`.
+    """
 
     order: Literal["pause", "resume", "retry", "cancel"]
     ids: Annotated[list[Reference], Meta(max_length=MOST_NAMED)] = []
     phases: list[PhaseName] | None = None
     group: Text | None = None
+    everybody: bool = False
     now: bool = False
 
 
@@ -103,6 +115,7 @@ class RemoveIn(Incoming, frozen=True, kw_only=True):
     ids: Annotated[list[Reference], Meta(max_length=MOST_NAMED)] = []
     phases: list[PhaseName] | None = None
     group: Text | None = None
+    everybody: bool = False
     delete_files: bool = False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from typing import Any
 
-from dlm.api import answers, asks
+from dlm.api import answers, asks, events, overview
 from dlm.api.reading import House, add_request, change_of, lane_of, selection_of, spec_of
 from dlm.api.scope import Scope
 from dlm.model.download import Download
@@ -102,9 +102,19 @@ async def _show(asked: Asked) -> answers.StoryOut:
     return answers.StoryOut.of(story, samples.get(story.download.id))
 
 
-async def _preview(asked: Asked) -> answers.PreviewOut:
+async def _preview(asked: Asked) -> overview.PreviewOut:
     resource = await asked.downloads.preview(spec_of(asked.body.uris, asked.body, asked.house))
-    return answers.PreviewOut.of(resource)
+    return overview.PreviewOut.of(resource)
+
+
+async def _bench(asked: Asked) -> overview.TrialsOut:
+    said: asks.BenchIn = asked.body
+    spec = spec_of(said.uris, said, asked.house)
+    return overview.TrialsOut.of([trial async for trial in asked.downloads.bench(spec, said.counts, said.seconds)])
+
+
+async def _samples(asked: Asked) -> events.SamplesOut:
+    return events.SamplesOut.of((await asked.downloads.samples()).values())
 
 
 async def _explain(asked: Asked) -> answers.ExplanationOut:
@@ -168,24 +178,24 @@ async def _move(asked: Asked) -> answers.StandingOut:
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-async def _queue(asked: Asked) -> answers.QueueOut:
-    return answers.QueueOut.of(await asked.downloads.stats())
+async def _queue(asked: Asked) -> overview.QueueOut:
+    return overview.QueueOut.of(await asked.downloads.stats())
 
 
-async def _limits(asked: Asked) -> answers.LimitsOut:
-    return answers.LimitsOut.of(await asked.downloads.limits())
+async def _limits(asked: Asked) -> overview.LimitsOut:
+    return overview.LimitsOut.of(await asked.downloads.limits())
 
 
-async def _limit(asked: Asked) -> answers.LimitsOut:
-    return answers.LimitsOut.of(await asked.downloads.limit(asked.body.rate or None, host=asked.body.host))
+async def _limit(asked: Asked) -> overview.LimitsOut:
+    return overview.LimitsOut.of(await asked.downloads.limit(asked.body.rate or None, host=asked.body.host))
 
 
-async def _examine(asked: Asked) -> answers.FindingsOut:
-    return answers.FindingsOut.of(await asked.downloads.examine())
+async def _examine(asked: Asked) -> overview.FindingsOut:
+    return overview.FindingsOut.of(await asked.downloads.examine())
 
 
-async def _settings(asked: Asked) -> answers.SettingsOut:
-    return answers.SettingsOut.of(asked.house.settings, asked.house.roots)
+async def _settings(asked: Asked) -> overview.SettingsOut:
+    return overview.SettingsOut.of(asked.house.settings, asked.house.roots)
 
 
 _PAGES = {
@@ -254,7 +264,15 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="preview", method="POST", path="/preview", scope=Scope.ADD, run=_preview,
-        body=asks.PreviewIn, answer=answers.PreviewOut, help="What an address turns out to be. Nothing is added.",
+        body=asks.PreviewIn, answer=overview.PreviewOut, help="What an address turns out to be. Nothing is added.",
+    ),
+    Command(
+        name="bench", method="POST", path="/bench", scope=Scope.CONTROL, run=_bench,
+        body=asks.BenchIn, answer=overview.TrialsOut, help="How many connections pay on a host.",
+    ),
+    Command(
+        name="samples", method="GET", path="/samples", scope=Scope.READ, run=_samples,
+        answer=events.SamplesOut, help="The latest sample of everything that moves.",
     ),
     Command(
         name="order", method="POST", path="/orders", scope=Scope.CONTROL, run=_order,
@@ -266,23 +284,23 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="queue", method="GET", path="/queue", scope=Scope.READ, run=_queue,
-        answer=answers.QueueOut, help="The queue in numbers.",
+        answer=overview.QueueOut, help="The queue in numbers.",
     ),
     Command(
         name="limits", method="GET", path="/limits", scope=Scope.READ, run=_limits,
-        answer=answers.LimitsOut, help="The rates that are kept.",
+        answer=overview.LimitsOut, help="The rates that are kept.",
     ),
     Command(
         name="limit", method="PUT", path="/limits", scope=Scope.CONTROL, run=_limit,
-        body=asks.LimitIn, answer=answers.LimitsOut, help="Limit all together, or one host.",
+        body=asks.LimitIn, answer=overview.LimitsOut, help="Limit all together, or one host.",
     ),
     Command(
         name="settings", method="GET", path="/settings", scope=Scope.READ, run=_settings,
-        answer=answers.SettingsOut, help="What new downloads are fetched with, and where they may go.",
+        answer=overview.SettingsOut, help="What new downloads are fetched with, and where they may go.",
     ),
     Command(
         name="examine", method="GET", path="/doctor", scope=Scope.ADMIN, run=_examine,
-        answer=answers.FindingsOut, help="Whether everything that dlm relies on is in order.",
+        answer=overview.FindingsOut, help="Whether everything that dlm relies on is in order.",
     ),
 )  # fmt: skip
 """Every command. What is streamed (events) has its own routes."""

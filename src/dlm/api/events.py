@@ -14,11 +14,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 
 import msgspec
 
-from dlm.api.answers import DownloadOut, FaultOut
+from dlm.api.answers import DownloadOut, FaultOut, Outgoing
 from dlm.api.asks import PhaseName
 from dlm.model.event import (
     ConnectionClosed,
@@ -98,6 +99,17 @@ class ProgressEvent(Told, frozen=True, kw_only=True, tag="download_progress"):
     note: str | None
 
 
+class SamplesOut(Outgoing, frozen=True, kw_only=True):
+    """The latest sample of everything that moves."""
+
+    samples: list[ProgressEvent]
+
+    @classmethod
+    def of(cls, samples: Iterable[Progressed]) -> SamplesOut:
+        """As they were taken."""
+        return cls(samples=[progress_event(each) for each in samples])
+
+
 class ConnectionEvent(Told, frozen=True, kw_only=True, tag="connection_closed"):
     """A connection is over."""
 
@@ -168,7 +180,7 @@ def told(event: Event) -> EventOut:
                 download=shown,
             )
         case ProgressMade(progress):
-            return _progress(progress)
+            return progress_event(progress)
         case ConnectionClosed(over):
             return ConnectionEvent(
                 download_id=over.id,
@@ -184,7 +196,8 @@ def told(event: Event) -> EventOut:
             return LaggedEvent(missed=missed)
 
 
-def _progress(progress: Progressed) -> ProgressEvent:
+def progress_event(progress: Progressed) -> ProgressEvent:
+    """A sample as it is sent."""
     return ProgressEvent(
         download_id=progress.id,
         downloaded=progress.downloaded,

@@ -86,8 +86,8 @@ def change_of(said: ChangeIn, house: House) -> Change:
 
 def selection_of(said: OrderIn | RemoveIn) -> Selection:
     """Whom an order means. Raises `InvalidRequest` when it names nobody: everybody has to be said."""
-    if not said.ids and said.phases is None and said.group is None:
-        raise InvalidRequest("name the downloads: ids, or phases, or a group")
+    if not said.everybody and not said.ids and said.phases is None and said.group is None:
+        raise InvalidRequest("name the downloads: ids, phases, a group, or everybody")
     phases = None if said.phases is None else frozenset(Phase(each) for each in said.phases)
     return Selection(references=tuple(said.ids), phases=phases, group=said.group)
 

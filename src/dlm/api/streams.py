@@ -1,8 +1,8 @@
 """Live events: a WebSocket at /api/v1/events, and the same as server-sent events (HTML, 9.2) at /api/v1/events/stream.
 
 Both answer `since=SEQ` with what was recorded after it, and then what happens from now on. `ids` (with commas between) and
-`group` narrow it. Over the WebSocket a client may say `{"ids": [...], "group": ...}` at any time, to narrow it to the rows
-that it shows; `{}` means all.
+`group` narrow it; the second ends with what was recorded for `follow=false`. Over the WebSocket a client may say
+`{"ids": [...], "group": ...}` at any time, to narrow it to the rows that it shows; `{}` means all.
 """
 
 from __future__ import annotations
@@ -55,18 +55,21 @@ def routes(feed: Feed) -> list[BaseRoute]:
             require(request, Scope.READ)
             told = {"since": request.headers["last-event-id"]} if "last-event-id" in request.headers else {}
             since, interest = _asked({**request.query_params, **told})
+            follow = request.query_params.get("follow", "true") != "false"
             if feed.readers >= MOST_READERS:
                 raise Refused(problem(503, f"{MOST_READERS} clients listen already"))
         except Refused as refused:
             return problem_response(refused.problem)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_sent_events(feed, since, interest), headers=headers, media_type="text/event-stream")
+        return StreamingResponse(
+            _sent_events(feed, since, interest, follow=follow), headers=headers, media_type="text/event-stream"
+        )
 
     return [WebSocketRoute(f"{ROOT}/events", socket), Route(f"{ROOT}/events/stream", stream, methods=["GET"])]
 
 
 def _asked(query: Mapping[str, str]) -> tuple[int | None, Interest]:
-    unknown = query.keys() - {"since", "ids", "group"}
+    unknown = query.keys() - {"since", "ids", "group", "follow"}
     if unknown:
         raise Refused(problem(400, f"there is no parameter '{min(unknown)[:80]}': it knows since, ids and group"))
     since = query.get("since")
@@ -89,8 +92,10 @@ async def _lines(feed: Feed, since: int | None, reader: Reader) -> AsyncIterator
 # --- server-sent events -----------------------------------------------------------------------------------------------
 
 
-async def _sent_events(feed: Feed, since: int | None, interest: Interest) -> AsyncIterator[bytes]:
+async def _sent_events(feed: Feed, since: int | None, interest: Interest, *, follow: bool) -> AsyncIterator[bytes]:
     reader = feed.read(interest)
+    if not follow:
+        reader.close()
     lines = _lines(feed, since, reader)
     coming: asyncio.Future[Line] = asyncio.ensure_future(_next(lines))
     try:
