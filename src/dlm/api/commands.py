@@ -7,18 +7,14 @@ from dataclasses import field
 from typing import Any
 
 from dlm.api import answers, asks, events, overview
-from dlm.api.reading import House, add_request, change_of, lane_of, selection_of, spec_of
+from dlm.api.reading import MOST, PAGE, House, add_request, change_of, lane_of, query_of, selection_of, spec_of
 from dlm.api.scope import Scope
 from dlm.model.download import Download
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Order, Phase
 from dlm.model.queue import Ordered, Selection
 from dlm.model.value import dataclass
-from dlm.ports import DownloadQuery, Downloads
-
-PAGE = 100
-MOST = 1000
-"""Downloads on a page: unless said otherwise, and at most."""
+from dlm.ports import Downloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +65,6 @@ async def _list(asked: Asked) -> answers.PageOut:
     samples = await asked.downloads.samples() if any(each.phase is Phase.RUNNING for each in found) else {}
     following = found[-1].id if len(found) == query.limit else None
     return answers.PageOut(downloads=[answers.DownloadOut.of(each, samples.get(each.id)) for each in found], next=following)
-
-
-def query_of(query: Mapping[str, str]) -> DownloadQuery:
-    """The conditions of a page. Raises `InvalidRequest` for those that make no sense."""
-    phases = None
-    if "phase" in query:
-        known = {phase.value: phase for phase in Phase}
-        words = query["phase"].split(",")
-        if unknown := [word for word in words if word not in known]:
-            raise InvalidRequest(f"phase: '{unknown[0]}' is none of {', '.join(known)}")
-        phases = frozenset(known[word] for word in words)
-    text = query.get("limit", str(PAGE))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
-        raise InvalidRequest(f"limit: write a number from 1 to {MOST}")
-    before: Any = query.get("before")
-    if before is not None and not (len(before) == 16 and all(digit in "0123456789abcdef" for digit in before)):
-        raise InvalidRequest("before: write the id that 'next' gave")
-    return DownloadQuery(
-        phases=phases,
-        directory=query.get("directory"),
-        group=query.get("group"),
-        text=query.get("text"),
-        before=before,
-        limit=int(text),
-    )
 
 
 async def _show(asked: Asked) -> answers.StoryOut:

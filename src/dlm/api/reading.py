@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -17,6 +17,7 @@ from dlm.model.resource import Digest
 from dlm.model.settings import SCHEMA, Scope, Settings
 from dlm.model.units import parse_range
 from dlm.model.value import dataclass
+from dlm.ports import DownloadQuery
 
 WITHHELD = {
     "cookies": "names a file of this machine",
@@ -29,6 +30,9 @@ WITHHELD = {
     "insecure": "is the owner's to choose",
 }
 """Fields of a spec that no client may set, and why. A field that is neither here nor in `SpecIn` fails a test."""
+PAGE = 100
+MOST = 1000
+"""Downloads on a page: unless said otherwise, and at most."""
 _CHOSEN = frozenset(each.name for each in fields(DownloadSpec)) - WITHHELD.keys()
 
 
@@ -95,6 +99,31 @@ def selection_of(said: OrderIn | RemoveIn) -> Selection:
 def lane_of(said: OrderIn) -> Lane | None:
     """The lane that an order puts a download in, `None` for the usual one."""
     return Lane.NOW if said.now else None
+
+
+def query_of(query: Mapping[str, str]) -> DownloadQuery:
+    """The conditions of a page. Raises `InvalidRequest` for those that make no sense."""
+    phases = None
+    if "phase" in query:
+        known = {phase.value: phase for phase in Phase}
+        words = query["phase"].split(",")
+        if unknown := [word for word in words if word not in known]:
+            raise InvalidRequest(f"phase: '{unknown[0]}' is none of {', '.join(known)}")
+        phases = frozenset(known[word] for word in words)
+    text = query.get("limit", str(PAGE))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+        raise InvalidRequest(f"limit: write a number from 1 to {MOST}")
+    before: Any = query.get("before")
+    if before is not None and not (len(before) == 16 and all(digit in "0123456789abcdef" for digit in before)):
+        raise InvalidRequest("before: write the id that 'next' gave")
+    return DownloadQuery(
+        phases=phases,
+        directory=query.get("directory"),
+        group=query.get("group"),
+        text=query.get("text"),
+        before=before,
+        limit=int(text),
+    )
 
 
 def _chosen(said: SpecIn) -> dict[str, Any]:

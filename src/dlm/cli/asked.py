@@ -14,7 +14,7 @@ from dlm.cli.process_title import conceal
 from dlm.cli.specs import Request, build
 from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
-from dlm.model.settings import SCHEMA, Settings, Unit
+from dlm.model.settings import SCHEMA, Scope, Settings, Unit
 
 if TYPE_CHECKING:
     from dlm.intake.entry import Entry
@@ -123,7 +123,7 @@ def _with_password(user: str | None) -> str | None:
 
 def look(specs: Sequence[DownloadSpec]) -> None:
     """Raises `InvalidRequest` for a named file that is not there, and for a target that is a directory."""
-    rows = [row for row in SCHEMA.values() if row.unit is Unit.FILE]
+    rows = [row for row in SCHEMA.values() if row.unit is Unit.FILE and row.scope is not Scope.GLOBAL]
     named = {(row.flag, getattr(spec, row.name)): None for spec in specs for row in rows}
     for flag, path in named:
         if path is not None and not os.path.isfile(path):
