@@ -15,9 +15,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from dlm.api.problem import Problem
-from dlm.api.rebuilding import error_kinds
 from dlm.api.writing import encoded
-from dlm.model.error import Denied, DlmError, InvalidRequest, ProtocolViolation, Unreachable
+from dlm.model.error import Denied, DlmError, InvalidRequest, ProtocolViolation, Unreachable, error_named
 from dlm.model.value import dataclass
 
 ROOT = "/api/v1"
@@ -126,9 +125,8 @@ class Caller:
             problem = msgspec.json.decode(told, type=Problem)
         except msgspec.DecodeError:
             return ProtocolViolation(f"what answers at {self._daemon.address} is no dlm (HTTP {status})")
-        kind = error_kinds().get(problem.kind or "")
-        if kind is not None:
-            return kind(problem.detail)
+        if problem.kind is not None:
+            return error_named(problem.kind)(problem.detail)
         if status in {401, 403, 421, 429}:
             return Denied(problem.detail)
         return InvalidRequest(problem.detail) if status < 500 else DlmError(problem.detail)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dlm.api import answers, events, overview
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place
-from dlm.model.error import DlmError, ExitCode, exit_code
+from dlm.model.error import error_named, exit_code
 from dlm.model.event import (
     ConnectionClosed,
     DownloadAdded,
@@ -32,24 +32,11 @@ from dlm.ports import Story
 _INTENTS = {"pausing": Intent.PAUSE, "cancelling": Intent.CANCEL}
 
 
-def error_kinds() -> dict[str, type[DlmError]]:
-    """Every error of ours by its kind."""
-    kinds: dict[str, type[DlmError]] = {}
-    waiting: list[type[DlmError]] = [DlmError]
-    while waiting:
-        kind = waiting.pop()
-        kinds[kind.__name__] = kind
-        waiting += kind.__subclasses__()
-    return kinds
-
-
 def download_of(told: answers.DownloadOut) -> Download:
     """The download as it stands there."""
     fault = None
     if told.error is not None:
-        kind = error_kinds().get(told.error.kind)
-        code = exit_code(kind) if kind is not None else ExitCode.FAILED
-        fault = Fault(told.error.kind, told.error.message, code)
+        fault = Fault(told.error.kind, told.error.message, exit_code(error_named(told.error.kind)))
     return Download(
         id=DownloadId(told.download_id),
         spec=DownloadSpec(uris=tuple(told.uris), directory=told.directory, limit_rate=told.limit_rate),
