@@ -6,6 +6,8 @@ Values are shaped as `--json` prints them. Sizes are in bytes, speeds in bytes a
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from dlm.api.asks import LaneName, PhaseName, PriorityName
@@ -220,7 +222,7 @@ class ConstraintOut(Outgoing, frozen=True, kw_only=True):
 
     kind: str
     sentence: str
-    facts: dict[str, object]
+    facts: dict[str, Any]
 
     @classmethod
     def of(cls, constraint: Constraint) -> ConstraintOut:
