@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from dlm.api.asks import AddIn, ChangeIn, OrderIn, RemoveIn, SpecIn
+from dlm.model.address import refuse_control
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Phase
@@ -45,6 +46,7 @@ class House:
 
     def directory(self, wanted: str | None) -> str:
         """The absolute directory. Raises `InvalidRequest` unless it is within a root, links and dots resolved."""
+        refuse_control(wanted or "", "the directory")
         path = os.path.normpath(os.path.join(self.settings.directory, wanted or ""))
         real = os.path.realpath(path)
         for root in self.roots:
