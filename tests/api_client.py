@@ -92,9 +92,9 @@ def said(value: object) -> bytes:
 class Served:
     """The application over a house's downloads, with a token for each scope."""
 
-    def __init__(self, house: House, folder: str) -> None:
+    def __init__(self, house: House, folder: str, jobs: int = 3) -> None:
         self.house = house
-        self.downloads = house.process("daemon")
+        self.downloads = house.process("daemon", jobs=jobs)
         self.tokens = Tokens(folder)
         self.token = {scope: self.tokens.make(scope.value, scope, 0.0) for scope in Scope}
         kept = ApiHouse(Settings(directory="/d", state=f"{folder}/dlm.db"), ("/d",))
@@ -104,3 +104,11 @@ class Served:
         """As `ask`, with the owner's token unless another, or none, is given."""
         facts.setdefault("token", self.token[Scope.ADMIN])
         return await ask(self.application.remote, method, path, **facts)
+
+
+class Idle:
+    """Works no queue: for a server whose queue others work."""
+
+    async def run(self, *, stay: bool) -> None:
+        """See `ports.Downloads`."""
+        await asyncio.Event().wait()

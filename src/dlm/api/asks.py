@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 MOST_ADDED = 10_000
 MOST_NAMED = 1_000
@@ -27,34 +27,35 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SpecIn(Incoming, frozen=True, kw_only=True):
-    """How a download is to be fetched: the members of a spec that a client may choose. What is left out is as configured.
+    """How a download is to be fetched: the members of a spec that a client may choose. What is left out is as configured, and
+    `null` as well; in an edit, what is left out stays, and `null` takes it away.
 
     What names files of this machine (cookies, certificates, keys, netrc, profiles) cannot be chosen from afar.
     """
 
-    directory: Text | None = None
-    output: Text | None = None
-    connections: Annotated[int, Meta(ge=1, le=256)] | None = None
-    checksum: Text | None = None
-    limit_rate: Rate | None = None
-    headers: Annotated[dict[str, str], Meta(max_length=100)] | None = None
-    user_agent: Text | None = None
-    referer: Text | None = None
-    user: Text | None = None
-    bearer: Text | None = None
-    hostkey: Text | None = None
-    range: Text | None = None
-    overwrite: bool | None = None
-    resume: bool | None = None
-    retries: Annotated[int, Meta(ge=0, le=10_000)] | None = None
-    timeout: Annotated[float, Meta(gt=0, le=86_400)] | None = None
-    http3: bool | None = None
-    endpoint_url: Text | None = None
-    region: Text | None = None
-    anonymous: bool | None = None
-    requester_pays: bool | None = None
-    ftp_tls: bool | None = None
-    ftp_active: bool | None = None
+    directory: Text | UnsetType | None = UNSET
+    output: Text | UnsetType | None = UNSET
+    connections: Annotated[int, Meta(ge=1, le=256)] | UnsetType | None = UNSET
+    checksum: Text | UnsetType | None = UNSET
+    limit_rate: Rate | UnsetType | None = UNSET
+    headers: Annotated[dict[str, str], Meta(max_length=100)] | UnsetType | None = UNSET
+    user_agent: Text | UnsetType | None = UNSET
+    referer: Text | UnsetType | None = UNSET
+    user: Text | UnsetType | None = UNSET
+    bearer: Text | UnsetType | None = UNSET
+    hostkey: Text | UnsetType | None = UNSET
+    range: Text | UnsetType | None = UNSET
+    overwrite: bool | UnsetType | None = UNSET
+    resume: bool | UnsetType | None = UNSET
+    retries: Annotated[int, Meta(ge=0, le=10000)] | UnsetType | None = UNSET
+    timeout: Annotated[float, Meta(gt=0, le=86400)] | UnsetType | None = UNSET
+    http3: bool | UnsetType | None = UNSET
+    endpoint_url: Text | UnsetType | None = UNSET
+    region: Text | UnsetType | None = UNSET
+    anonymous: bool | UnsetType | None = UNSET
+    requester_pays: bool | UnsetType | None = UNSET
+    ftp_tls: bool | UnsetType | None = UNSET
+    ftp_active: bool | UnsetType | None = UNSET
 
 
 class AddIn(SpecIn, frozen=True, kw_only=True):
@@ -65,6 +66,8 @@ class AddIn(SpecIn, frozen=True, kw_only=True):
     start_at: Annotated[float, Meta(ge=0, le=253_402_300_799)] | None = None
     group: Text | None = None
     paused: bool = False
+    now: bool = False
+    """Whether it takes a slot at once, from another download if need be."""
 
 
 class BulkIn(Incoming, frozen=True, kw_only=True):

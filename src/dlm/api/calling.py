@@ -9,6 +9,7 @@ import http.client
 import os
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -16,7 +17,7 @@ import msgspec
 
 from dlm.api.problem import Problem
 from dlm.api.writing import encoded
-from dlm.model.error import Denied, DlmError, InvalidRequest, ProtocolViolation, Unreachable, error_named
+from dlm.model.error import Denied, DlmError, InvalidRequest, ProtocolViolation, Unreachable, Untrusted, error_named
 from dlm.model.value import dataclass
 
 ROOT = "/api/v1"
@@ -38,6 +39,34 @@ class Daemon:
         """The Unix socket, where it is one."""
         return self.address.removeprefix("unix:") if self.address.startswith("unix:") else None
 
+    def check(self) -> Daemon:
+        """Itself. Raises `InvalidRequest` for what is no address, and where the token would go in the clear to others."""
+        if self.path is not None:
+            if not self.path.startswith("/"):
+                raise InvalidRequest("--remote: write the whole path of the socket, such as unix:/home/me/dlm.sock")
+            return self
+        try:
+            parts = urlsplit(self.address)
+            sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            sound = False
+        if not sound or parts.query or parts.fragment:
+            raise InvalidRequest("--remote: write http://HOST:PORT, https://HOST:PORT or unix:/PATH")
+        if parts.username is not None:
+            raise InvalidRequest("--remote: a secret does not belong in the address: give --token")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
+            raise InvalidRequest("--token: that is no token: 'dlm token' on the other machine shows one")
+        if parts.scheme == "http" and self.token is not None and not _is_near(parts.hostname or ""):
+            raise InvalidRequest(f"--remote: the token would go in the clear to {parts.hostname}: write https://")
+        return self
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float | None) -> None:
@@ -55,14 +84,22 @@ class Caller:
     """Asks one daemon. One connection a request: on one machine, and for what people do, that is quick enough."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+        self._daemon = daemon.check()
+        self._root = ("" if daemon.path is not None else urlsplit(daemon.address).path.rstrip("/")) + ROOT
 
     def ask(
-        self, method: str, path: str, kind: type[Answer], body: object = None, query: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        kind: type[Answer],
+        body: object = None,
+        *,
+        query: dict[str, str] | None = None,
+        patience: float | None = TIMEOUT,
     ) -> Answer:
         """The answer, as its type. Raises the error that the daemon tells, or `Unreachable` where it does not answer."""
-        target = ROOT + path + _query(query)
-        connection = self._connection(TIMEOUT)
+        target = self._root + path + _query(query)
+        connection = self._connection(patience)
         try:
             content = None if body is None else encoded(body)
             connection.request(method, target, content, self._headers(has_body=body is not None))
@@ -77,13 +114,13 @@ class Caller:
         try:
             return msgspec.json.decode(told, type=kind)
         except msgspec.DecodeError as error:
-            raise ProtocolViolation(f"what answers at {self._daemon.address} is not this version of dlm: {error}") from error
+            raise ProtocolViolation(f"{self._called} is another version of dlm than this one: {error}") from error
 
     def stream(self, query: dict[str, str]) -> Stream:
         """The stream of events."""
         connection = self._connection(None)
         try:
-            connection.request("GET", f"{ROOT}/events/stream{_query(query)}", headers=self._headers(has_body=False))
+            connection.request("GET", f"{self._root}/events/stream{_query(query)}", headers=self._headers(has_body=False))
             response = connection.getresponse()
             if response.status >= 400:
                 told = response.read()
@@ -99,8 +136,7 @@ class Caller:
         if path is not None:
             return _UnixConnection(path, timeout)
         parts = urlsplit(self._daemon.address)
-        if parts.hostname is None or parts.scheme not in {"http", "https"}:
-            raise InvalidRequest("--remote: write http://HOST:PORT, https://HOST:PORT or unix:/PATH")
+        assert parts.hostname is not None
         if parts.scheme == "http":
             return http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
         import ssl
@@ -116,9 +152,18 @@ class Caller:
             headers["Authorization"] = f"Bearer {self._daemon.token}"
         return headers
 
-    def _unreachable(self, error: Exception) -> Unreachable:
+    @property
+    def _called(self) -> str:
+        return f"the daemon at {self._daemon.address}"
+
+    def _unreachable(self, error: Exception) -> Unreachable | Untrusted:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error) or type(error).__name__
-        return Unreachable(f"the daemon at {self._daemon.address} does not answer: {reason}")
+        if type(error).__name__ == "SSLCertVerificationError":
+            return Untrusted(f"{self._called} shows a certificate that cannot be verified: trust it with --cacert ({error})")
+        if isinstance(error, TimeoutError):
+            reason = "it is silent"
+        hint = ": 'dlm serve' starts it" if isinstance(error, FileNotFoundError | ConnectionRefusedError) else ""
+        return Unreachable(f"{self._called} does not answer: {reason}{hint}")
 
     def _error(self, status: int, told: bytes) -> DlmError:
         try:
@@ -127,8 +172,12 @@ class Caller:
             return ProtocolViolation(f"what answers at {self._daemon.address} is no dlm (HTTP {status})")
         if problem.kind is not None:
             return error_named(problem.kind)(problem.detail)
+        if status == 401 and self._daemon.token is None:
+            return Denied(f"{self._called} wants a token: give --token or DLM_TOKEN; 'dlm token' over there shows one")
         if status in {401, 403, 421, 429}:
-            return Denied(problem.detail)
+            return Denied(f"{self._called} refuses: {problem.detail}")
+        if status in {404, 405}:
+            return ProtocolViolation(f"{self._called} is another version of dlm than this one: {problem.detail}")
         return InvalidRequest(problem.detail) if status < 500 else DlmError(problem.detail)
 
 

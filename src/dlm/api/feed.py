@@ -59,7 +59,7 @@ class Reader:
     def __init__(self, interest: Interest, capacity: int = CAPACITY) -> None:
         self.interest = interest
         self.after = -1
-        """Recorded events up to this one have been read already."""
+        """Recorded events up to this one have been read already, by a replay."""
         self._capacity = capacity
         self._lines: deque[Line | str] = deque()
         self._latest: dict[str, Line] = {}
@@ -69,7 +69,7 @@ class Reader:
 
     def deliver(self, line: Line, group: str | None) -> None:
         """Take it in, or count it as missed. Never blocks."""
-        if not self.interest.covers(line.id, group) or (line.seq is not None and line.seq <= self.after):
+        if self._closed or not self.interest.covers(line.id, group) or self._is_read(line):
             return
         if line.progress is not None and line.progress in self._latest:
             self._latest[line.progress] = line
@@ -92,16 +92,22 @@ class Reader:
         return self
 
     async def __anext__(self) -> Line:
-        while not self._lines:
-            if self._missed:
-                missed, self._missed = self._missed, 0
-                return line_of(LaggedEvent(missed=missed))
-            if self._closed:
-                raise StopAsyncIteration
-            self._arrived.clear()
-            await self._arrived.wait()
-        entry = self._lines.popleft()
-        return self._latest.pop(entry) if isinstance(entry, str) else entry
+        while True:
+            while not self._lines:
+                if self._missed:
+                    missed, self._missed = self._missed, 0
+                    return line_of(LaggedEvent(missed=missed))
+                if self._closed:
+                    raise StopAsyncIteration
+                self._arrived.clear()
+                await self._arrived.wait()
+            entry = self._lines.popleft()
+            line = self._latest.pop(entry) if isinstance(entry, str) else entry
+            if not self._is_read(line):  # by a replay, since it was delivered
+                return line
+
+    def _is_read(self, line: Line) -> bool:
+        return line.seq is not None and line.seq <= self.after
 
 
 class Feed:

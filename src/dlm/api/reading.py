@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
+
+from msgspec import UNSET
 
 from dlm.api.asks import AddIn, ChangeIn, OrderIn, RemoveIn, SpecIn
 from dlm.model.address import refuse_control
@@ -34,6 +36,8 @@ WITHHELD = {
 PAGE = 100
 MOST = 1000
 """Downloads on a page: unless said otherwise, and at most."""
+_NEEDED = frozenset(each.name for each in fields(DownloadSpec) if each.default not in {None, MISSING})
+"""What every spec has: none of these can be taken away."""
 _CHOSEN = frozenset(each.name for each in fields(DownloadSpec)) - WITHHELD.keys()
 
 
@@ -63,14 +67,15 @@ def add_request(said: AddIn, house: House) -> AddRequest:
         start_at=said.start_at,
         group=said.group,
         paused=said.paused,
+        lane=Lane.NOW if said.now else Lane.AUTOMATIC,
     )
 
 
 def spec_of(uris: Sequence[str], said: SpecIn, house: House) -> DownloadSpec:
     """A checked spec: the configured values, and those of `said` above them."""
     common: dict[str, Any] = {n: getattr(house.settings, n) for n, row in SCHEMA.items() if row.scope is not Scope.GLOBAL}
-    own = _chosen(said)
-    directory = house.directory(said.directory)
+    own = {name: value for name, value in _chosen(said).items() if value is not None}
+    directory = house.directory(said.directory or None)
     if "output" in own:
         folder, name = os.path.split(own["output"])
         if name in {"", ".", "..", "-"}:
@@ -82,9 +87,12 @@ def spec_of(uris: Sequence[str], said: SpecIn, house: House) -> DownloadSpec:
 def change_of(said: ChangeIn, house: House) -> Change:
     """An edit; what was left out is left as it is."""
     changed = _chosen(said)
-    if said.directory is not None:
+    for name in changed.keys() & _NEEDED:
+        if changed[name] is None:
+            raise InvalidRequest(f"{name}: there has to be one, so null makes no sense")
+    if said.directory:
         changed["directory"] = house.directory(said.directory)
-    if "output" in changed and os.path.basename(changed["output"]) != changed["output"]:
+    if changed.get("output") is not None and os.path.basename(changed["output"]) != changed["output"]:
         raise InvalidRequest("output: give a name without directories, and the directory by itself")
     priority = None if said.priority is None else Priority[said.priority.upper()]
     return Change(fields=changed, priority=priority, start_at=said.start_at, group=said.group)
@@ -129,14 +137,14 @@ def query_of(query: Mapping[str, str]) -> DownloadQuery:
 
 
 def _chosen(said: SpecIn) -> dict[str, Any]:
-    values = {name: getattr(said, name) for name in said.__struct_fields__ if name in _CHOSEN}
-    chosen = {name: value for name, value in values.items() if value is not None and name not in {"uris", "directory"}}
+    """What was said, but for the addresses and the directory; `None` where it was null."""
+    chosen = {name: getattr(said, name) for name in said.__struct_fields__ if name in _CHOSEN - {"uris", "directory"}}
+    chosen = {name: value for name, value in chosen.items() if value is not UNSET}
     if "headers" in chosen:
-        chosen["headers"] = tuple(chosen["headers"].items())
-    if "checksum" in chosen:
-        chosen["checksum"] = Digest.parse(chosen["checksum"])
-    if "range" in chosen:
-        chosen["range"] = parse_range(chosen["range"])
+        chosen["headers"] = tuple((chosen["headers"] or {}).items())
+    for name, parse in (("checksum", Digest.parse), ("range", parse_range)):
+        if chosen.get(name) is not None:
+            chosen[name] = parse(chosen[name])
     if chosen.get("limit_rate") == 0:
         chosen["limit_rate"] = None
     if chosen.get("user") and chosen.get("bearer"):

@@ -15,6 +15,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,7 +23,6 @@ from starlette.types import ASGIApp
 from dlm.model.error import Conflict, InvalidRequest, StateUnusable
 from dlm.model.settings import Settings
 from dlm.model.value import dataclass
-from dlm.ports import Downloads
 
 FIRST_PASSED = 3
 """The first file descriptor that a service supervisor passes (sd_listen_fds)."""
@@ -40,6 +40,13 @@ class Listening:
     address: tuple[str, int] | None = None
     certificate: str | None = None
     key: str | None = None
+
+
+class Working(Protocol):
+    """What works the queue, of `ports.Downloads`."""
+
+    async def run(self, *, stay: bool) -> None:
+        """See there."""
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -70,7 +77,7 @@ def _is_loopback(host: str) -> bool:
 
 
 async def serve(
-    downloads: Downloads,
+    downloads: Working,
     local: ASGIApp,
     remote: ASGIApp,
     listening: Listening,
@@ -100,7 +107,7 @@ async def serve(
         await _run(downloads, servers, stop, lambda: _begun(servers, ready, environment))
 
 
-async def _run(downloads: Downloads, servers: Sequence[_Server], stop: asyncio.Event, begun: Callable[[], None]) -> None:
+async def _run(downloads: Working, servers: Sequence[_Server], stop: asyncio.Event, begun: Callable[[], None]) -> None:
     working = asyncio.create_task(downloads.run(stay=True))
     stopping = asyncio.create_task(stop.wait())
     serving = [asyncio.create_task(server.serve_sockets()) for server in servers]

@@ -14,6 +14,7 @@ from dlm.model.phase import Intent, Phase
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Resource, Verified
 from dlm.model.span import Span, total
+from dlm.model.units import check_rate
 from dlm.model.value import dataclass
 
 DownloadId = NewType("DownloadId", str)
@@ -111,8 +112,8 @@ class DownloadSpec:
             raise InvalidRequest("the number of retries cannot be negative")
         if not 0 < self.timeout < float("inf"):
             raise InvalidRequest("the time-out must be a number of seconds, more than 0")
-        if self.limit_rate is not None and self.limit_rate <= 0:
-            raise InvalidRequest("the rate limit must be more than 0 bytes a second")
+        if self.limit_rate is not None:
+            check_rate(self.limit_rate)
         if self.range is not None and not 0 <= self.range.start < self.range.stop:
             raise InvalidRequest("the range holds no byte")
         return self

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dlm.model.download import Checkpoint, Download, DownloadId
 from dlm.model.event import Transition
+from dlm.model.reference import prefix_of
 from dlm.ports import HostPolicy
 from dlm.storage import references
 from dlm.storage.changes import Move
@@ -48,7 +49,7 @@ class Records:
 
     def identify(self, reference: str) -> DownloadId:
         """The one id that is meant. Raises `DownloadNotFound`."""
-        start = references.prefix_of(reference)
+        start = prefix_of(reference)
         return references.the_one(start, sorted(id for id in self.downloads if id.startswith(start))[:6])
 
     def record(self, moves: Sequence[Move]) -> list[Move]:
