@@ -34,6 +34,10 @@ class _Doors:
 
 def _open(settings: Settings) -> AbstractAsyncContextManager[Downloads]:
     _show_openssl()
+    if settings.remote is not None:
+        from dlm.app import open_remote
+
+        return open_remote(settings)
     # Imported here, because `dlm --version` needs neither libcurl nor SQLite.
     from dlm.app import open_downloads
 

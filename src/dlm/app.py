@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dlm.clock import SystemClock
 from dlm.model.download import DownloadSpec
+from dlm.model.error import InvalidRequest
 from dlm.model.queue import Finding
 from dlm.model.settings import Settings
 from dlm.policy.naming import numbered
@@ -71,6 +72,21 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
         await registry.close()
         await state.close()
         end_telling()
+
+
+@asynccontextmanager
+async def open_remote(settings: Settings) -> AsyncIterator[Downloads]:
+    """The Downloads of the daemon that `settings.remote` names. Raises `InvalidRequest` where that makes no sense."""
+    try:
+        from dlm.api.calling import Daemon
+        from dlm.api.remote import RemoteDownloads
+    except ModuleNotFoundError as error:
+        raise InvalidRequest("--remote needs more than is installed: pip install 'dlm[daemon]'") from error
+    downloads = RemoteDownloads(Daemon(settings.remote or "", settings.token))
+    try:
+        yield downloads
+    finally:
+        await downloads.close()
 
 
 async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> None:

@@ -149,12 +149,14 @@ async def open(
     """The downloads of the database `state` (that of the command line, unless said otherwise).
 
     While it is open its queue is worked in this process, unless `work` is false or another dlm does it; at the end what runs
-    is checkpointed and left to the queue. `settings` are fields of `Settings`.
+    is checkpointed and left to the queue. `settings` are fields of `Settings`. With `remote`, and `token`, they are those of
+    a daemon, which works its queue itself; `directory` is then one of its directories.
     """
-    from dlm.app import open_downloads
+    from dlm.app import open_downloads, open_remote
 
     chosen = default_settings(state, directory, settings)
-    async with open_downloads(chosen) as facade:
+    work = work and chosen.remote is None
+    async with (open_downloads if chosen.remote is None else open_remote)(chosen) as facade:
         working = asyncio.create_task(facade.run(stay=True)) if work else None
         try:
             yield Library(facade, chosen)
@@ -198,7 +200,7 @@ def default_settings(state: str | None, directory: str | None, chosen: dict[str,
 
     home = os.path.expanduser("~")
     settings = Settings(
-        directory=os.path.abspath(directory or os.getcwd()),
+        directory=(directory or "") if chosen.get("remote") else os.path.abspath(directory or os.getcwd()),
         state=os.path.abspath(state) if state is not None else state_file(os.environ, home, sys.platform),
         workers=0,
     )
@@ -214,7 +216,7 @@ def _spec(settings: Settings, uris: Sequence[str], options: dict[str, Any]) -> D
         raise InvalidRequest(f"a download has no option '{min(unknown)}'")
     if isinstance(options.get("checksum"), str):
         options = {**options, "checksum": Digest.parse(options["checksum"])}
-    if "directory" in options:
+    if "directory" in options and settings.remote is None:
         options = {**options, "directory": os.path.abspath(options["directory"])}
     common = {each.name: getattr(settings, each.name) for each in fields(Settings) if each.name in names}
     return DownloadSpec(**{**common, **options, "uris": tuple(uris)}).check()

@@ -159,7 +159,9 @@ class Caller:
     def _unreachable(self, error: Exception) -> Unreachable | Untrusted:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error) or type(error).__name__
         if type(error).__name__ == "SSLCertVerificationError":
-            return Untrusted(f"{self._called} shows a certificate that cannot be verified: trust it with --cacert ({error})")
+            return Untrusted(
+                f"{self._called} shows a certificate that cannot be verified: name its authority in SSL_CERT_FILE ({error})"
+            )
         if isinstance(error, TimeoutError):
             reason = "it is silent"
         hint = ": 'dlm serve' starts it" if isinstance(error, FileNotFoundError | ConnectionRefusedError) else ""

@@ -116,7 +116,7 @@ class SettingsOut(Outgoing, frozen=True, kw_only=True):
     @classmethod
     def of(cls, settings: Settings, roots: Sequence[str]) -> SettingsOut:
         """As they hold now."""
-        values = {name: getattr(settings, name) for name in SCHEMA}
+        values = {name: getattr(settings, name) for name, row in SCHEMA.items() if not row.secret}
         return cls(values=values | {"proxy": _shown(settings.proxy), "referer": _shown(settings.referer)}, roots=list(roots))
 
 

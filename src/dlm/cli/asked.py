@@ -87,7 +87,8 @@ def specs_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> 
     )
     conceal(_secrets(urls, flags))
     specs = build(request, settings)
-    look(specs)
+    if settings.remote is None:
+        look(specs)
     return specs
 
 

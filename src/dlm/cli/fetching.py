@@ -46,13 +46,16 @@ class Fetch:
 
     async def settle(self, downloads: Downloads) -> None:
         """See `foreground.Run`."""
-        if not self._outcomes:
+        if not self._outcomes and self.settings.remote is None:
             self._left = [(await downloads.show(id)).download for id in self.board.rows]
 
     def told(self, *, stopped: bool) -> int:
         """0 when all are done, else the code of the first that is not; 130 when stopped."""
         if stopped:
             command, secret = self._again
+            if self.settings.remote is not None:
+                self.face.interrupted([], sentences.left_to_daemon(len(self.board.rows)))
+                return ExitCode.INTERRUPTED
             self.face.interrupted(self._left, sentences.stopped(self._left, len(self._specs), command, secret))
             return ExitCode.INTERRUPTED
         for outcome in self._outcomes:

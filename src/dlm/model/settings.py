@@ -19,6 +19,8 @@ from dlm.model.units import format_rate
 from dlm.model.value import dataclass
 
 Value = str | int | float | bool | None
+HIDDEN = "***"
+"""What is shown of a value that is secret."""
 
 
 class Unit(Enum):
@@ -59,6 +61,8 @@ class Setting:
     """The only values, where these are words."""
     preset: str = ""
     """The default in words, where it depends on the machine."""
+    secret: bool = False
+    """Whether its value is shown to nobody."""
     name: str = ""
     default: Value = None
 
@@ -82,6 +86,8 @@ def show(row: Setting, value: Value) -> str:
     """The value as people write and read it."""
     if value is None:
         return ""
+    if row.secret:
+        return HIDDEN
     if row.unit is Unit.SWITCH:
         return "yes" if value else "no"
     if row.unit is Unit.RATE and isinstance(value, int):
@@ -187,6 +193,13 @@ class Settings:
     state: str = _choice(
         Unit.PATH, "keep the database of downloads in this file", scope=Scope.GLOBAL, preset="$XDG_STATE_HOME/dlm/dlm.db"
     )
+    remote: str | None = _choice(
+        Unit.TEXT,
+        "let this daemon do it, such as https://nas:8840 or unix:/PATH",
+        scope=Scope.GLOBAL,
+        metavar="URL",
+    )
+    token: str | None = _choice(Unit.TEXT, "the token for --remote; better in DLM_TOKEN", scope=Scope.GLOBAL, secret=True)
 
 
 _METAVARS = {Unit.COUNT: "N", Unit.RATE: "RATE", Unit.TEXT: "TEXT", Unit.URL: "URL", Unit.FILE: "FILE", Unit.PATH: "FILE"}
