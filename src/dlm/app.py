@@ -114,7 +114,15 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
         tokens.first(clock.wall())
         application = Application(downloads, House(settings, roots), tokens, clock, names)
         async with application.running():
-            await serve(downloads, application.local, application.remote, listening, ready=ready, environment=dict(os.environ))
+            await serve(
+                downloads,
+                application.local,
+                application.remote,
+                listening,
+                ready=ready,
+                environment=dict(os.environ),
+                ending=application.end,
+            )
 
 
 def transfer_tools(registry: Registry, clock: Clock) -> Tools:

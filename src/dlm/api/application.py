@@ -44,6 +44,10 @@ class Application:
         self.remote = Guard(app, tokens, names, clock, local=False)
         """For all others."""
 
+    def end(self) -> None:
+        """Let those go who listen to what happens: dlm is stopping."""
+        self._feed.close()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What goes on beside the answers: following what happens."""

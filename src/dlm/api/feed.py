@@ -117,6 +117,7 @@ class Feed:
         self._downloads = downloads
         self._clock = clock
         self._readers: list[Reader] = []
+        self._closed = False
         self._groups: dict[str, str] = {}
         self._schemes: dict[str, str] = {}
 
@@ -130,13 +131,20 @@ class Feed:
                 self._publish(told(event))
         finally:
             metrics.cancel()
-            for reader in self._readers:
-                reader.close()
+            self.close()
 
-    def read(self, interest: Interest) -> Reader:
+    def close(self) -> None:
+        """Whoever reads comes to an end. Idempotent."""
+        self._closed = True
+        for reader in self._readers:
+            reader.close()
+
+    def read(self, interest: Interest, capacity: int = CAPACITY) -> Reader:
         """Everything from now on. `leave` it when it is not read any more."""
-        reader = Reader(interest)
+        reader = Reader(interest, capacity)
         self._readers.append(reader)
+        if self._closed:
+            reader.close()
         return reader
 
     def leave(self, reader: Reader) -> None:

@@ -84,9 +84,10 @@ async def serve(
     *,
     ready: Callable[[Sequence[str]], None],
     environment: dict[str, str],
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT: `local` through Unix sockets, `remote` through all others. `ready` is told where it
-    listens, once it answers.
+    listens, once it answers; `ending` is called when it begins to stop.
 
     Raises `Conflict` when another daemon has this state directory, and `StorageError`s and `InvalidRequest`s for sockets
     that cannot be had.
@@ -104,10 +105,21 @@ async def serve(
         far = [each for each in sockets if each.family != socket.AF_UNIX]
         servers = [_Server(_config(local), near), _Server(_config(remote, listening), far)]
         servers = [each for each in servers if each.addresses()]
-        await _run(downloads, servers, stop, lambda: _begun(servers, ready, environment))
+
+        def stopping() -> None:
+            ending()
+            _notify(environment, "STOPPING=1")
+
+        await _run(downloads, servers, stop, lambda: _begun(servers, ready, environment), stopping)
 
 
-async def _run(downloads: Working, servers: Sequence[_Server], stop: asyncio.Event, begun: Callable[[], None]) -> None:
+async def _run(
+    downloads: Working,
+    servers: Sequence[_Server],
+    stop: asyncio.Event,
+    begun: Callable[[], None],
+    ending: Callable[[], None],
+) -> None:
     working = asyncio.create_task(downloads.run(stay=True))
     stopping = asyncio.create_task(stop.wait())
     serving = [asyncio.create_task(server.serve_sockets()) for server in servers]
@@ -119,6 +131,7 @@ async def _run(downloads: Working, servers: Sequence[_Server], stop: asyncio.Eve
     finally:
         starting.cancel()
         stopping.cancel()
+        ending()
         for server in servers:
             server.should_exit = True
         working.cancel()

@@ -81,7 +81,8 @@ def _asked(query: Mapping[str, str]) -> tuple[int | None, Interest]:
     return None if since is None else int(since), Interest(ids, query.get("group"))
 
 
-async def _lines(feed: Feed, since: int | None, reader: Reader) -> AsyncIterator[Line]:
+async def lines_of(feed: Feed, since: int | None, reader: Reader) -> AsyncIterator[Line]:
+    """What was recorded after `since`, if that is given, then what `reader` reads; nothing of it twice."""
     if since is not None:
         async for line in feed.replay(since, reader):
             yield line
@@ -96,7 +97,7 @@ async def _sent_events(feed: Feed, since: int | None, interest: Interest, *, fol
     reader = feed.read(interest)
     if not follow:
         reader.close()
-    lines = _lines(feed, since, reader)
+    lines = lines_of(feed, since, reader)
     coming: asyncio.Future[Line] = asyncio.ensure_future(_next(lines))
     try:
         yield b": dlm\n\n"
@@ -156,7 +157,7 @@ async def _talk(websocket: WebSocket, feed: Feed) -> None:
 
 async def _tell(websocket: WebSocket, feed: Feed, since: int | None, reader: Reader) -> None:
     try:
-        async for line in _lines(feed, since, reader):
+        async for line in lines_of(feed, since, reader):
             await websocket.send_text(line.json.decode())
         await websocket.close(1001, "dlm is stopping")
     except (WebSocketDisconnect, RuntimeError):
