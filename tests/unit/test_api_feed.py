@@ -91,8 +91,6 @@ def sampled(id: str, downloaded: int) -> ProgressMade:
         id=DownloadId(id), total=None, downloaded=downloaded, instantaneous_speed=1.0, smoothed_speed=1.0, eta=None
     )
     return ProgressMade(sample)
-        Progressed(id=DownloadId(id), total=None, downloaded=downloaded, instantaneous_speed=1.0, smoothed_speed=1.0, eta=None)
-    )
 
 
 class Listener:
