@@ -18,6 +18,8 @@ from dlm.ports import Downloads, Outcome
 class Fetch:
     """See `foreground.Run`. `again` is the command that goes on with it, and whether secrets are left out of that."""
 
+    since: int | None = None
+
     def __init__(
         self, settings: Settings, specs: Sequence[DownloadSpec], board: Board, face: FetchFace, again: tuple[str, bool]
     ) -> None:

@@ -38,6 +38,7 @@ VERBS: dict[str, str] = {
     "edit": "dlm.cli.verbs_change:edit",
     "limit": "dlm.cli.verbs_change:limit",
     "explain": "dlm.cli.verbs_explain:explain",
+    "watch": "dlm.cli.verbs_watch:watch",
     "events": "dlm.cli.verbs_events:events",
     "bench": "dlm.cli.verbs_explain:bench",
     "preview": "dlm.cli.verbs_explain:preview",
