@@ -24,8 +24,8 @@ LARGE = content(6_000_001, seed=8)
 
 @pytest.fixture
 def slow() -> Iterator[HostileServer]:
-    """A server that takes six seconds for its file."""
-    with HostileServer(LARGE, bytes_per_second=1_000_000) as server:
+    """A server that is quick enough, and a file that is large enough, for a rate limit to count."""
+    with HostileServer(LARGE) as server:
         yield server
 
 
@@ -38,9 +38,14 @@ def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
 
 def begun(dlm: RunDlm, daemon: RunningDaemon, uri: str) -> str:
     """The id of a download that moves by now."""
-    (added,) = json_lines(dlm("add", "--json", "--remote", f"unix:{daemon.socket}", uri).stdout)
+    (added,) = json_lines(dlm("add", "--json", "--limit-rate", "200K", "--remote", f"unix:{daemon.socket}", uri).stdout)
     until(lambda: facts(dlm, daemon)["downloaded"] > 0)
     return str(added["download_id"])
+
+
+def let_go(dlm: RunDlm, daemon: RunningDaemon, id: str) -> None:
+    """No limit holds it back any more."""
+    assert dlm("edit", id, "--limit-rate", "0", "--remote", f"unix:{daemon.socket}").returncode == 0
 
 
 def facts(dlm: RunDlm, daemon: RunningDaemon) -> dict[str, Any]:
@@ -59,12 +64,16 @@ def test_what_another_process_carries_is_told(dlm: RunDlm, daemon: RunningDaemon
         "http": ["--remote", daemon.url, "--token", daemon.token],
     }[way]
     with RunningDlm("watch", "--json", *flags, cwd=daemon.files) as watching:
-        until((daemon.files / "a.bin").exists)
-        until(lambda: facts(dlm, daemon)["status"] == "completed")
+        assert watching.process.stdout is not None
+        lines = [watching.process.stdout.readline().decode()]
+        let_go(dlm, daemon, id)
+        while '"event": "result"' not in lines[-1]:
+            assert lines[-1]
+            lines.append(watching.process.stdout.readline().decode())
         watching.send(signal.SIGINT)
-        code, out, err = watching.end()
+        code, _, err = watching.end()
     assert (code, err) == (0, "")
-    events = json_lines(out)
+    events = json_lines("".join(lines))
     samples = [each["downloaded"] for each in events if each["event"] == "download_progress"]
     assert {each["download_id"] for each in events} == {id}
     assert samples == sorted(samples)
@@ -74,12 +83,13 @@ def test_what_another_process_carries_is_told(dlm: RunDlm, daemon: RunningDaemon
 
 def test_looking_touches_nothing(dlm: RunDlm, daemon: RunningDaemon, slow: HostileServer) -> None:
     """The download goes on when the looking has been stopped, or killed."""
-    begun(dlm, daemon, slow.url("/a.bin"))
+    id = begun(dlm, daemon, slow.url("/a.bin"))
     for number in (signal.SIGINT, signal.SIGKILL):
         with RunningDlm("watch", "--state", str(daemon.state / "dlm.db"), cwd=daemon.files) as watching:
             until(lambda: b"watch" in Path(f"/proc/{watching.process.pid}/cmdline").read_bytes())
             watching.send(number)
     assert facts(dlm, daemon)["status"] == "running"
+    let_go(dlm, daemon, id)
     until((daemon.files / "a.bin").exists)
     assert (daemon.files / "a.bin").read_bytes() == LARGE
 
