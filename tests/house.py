@@ -1,6 +1,6 @@
 """A house for tests of the control plane: one machine with its files, its database, its network, and dlm processes in it.
 
-Everything is in memory, and the time is virtual: see `tests/virtual_time.py`.
+Everything is in memory, and the time is virtual, unless a clock is given: see `tests/virtual_time.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dlm.model.phase import Phase
 from dlm.model.queue import AddRequest
 from dlm.policy.naming import numbered
 from dlm.policy.windows import parse
-from dlm.ports import DownloadQuery, Folders, Source
+from dlm.ports import Clock, DownloadQuery, Folders, Source
 from dlm.protocols.memory import MemoryFile, MemorySource
 from dlm.protocols.registry import folders_of
 from dlm.service.downloads import LocalDownloads
@@ -55,11 +55,11 @@ class OneScheme:
 class House:
     """One machine: its files, its database, and as many dlm processes as a test wants."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.file = MemoryFile(CONTENT)
         self.files: dict[str, MemoryFile] = {URI: self.file}
         self.store = MemoryStore(numbered)
-        self.clock = VirtualClock()
+        self.clock = clock or VirtualClock()
         self.state = MemoryState(wall=self.clock.wall)
         self.hub = ControlHub()
         self.network = MemoryNetwork()

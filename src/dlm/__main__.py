@@ -11,14 +11,33 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from dlm.model.settings import Settings
     from dlm.ports import Downloads
 
 
+class _Doors:
+    """How the command line gets at dlm: a call opens its downloads, `serve` makes this process the daemon."""
+
+    def __call__(self, settings: Settings) -> AbstractAsyncContextManager[Downloads]:
+        return _open(settings)
+
+    async def serve(self, settings: Settings, ready: Callable[[Sequence[str]], None]) -> None:
+        """See `app.serve`."""
+        from dlm import app
+
+        gc.enable()
+        await app.serve(settings, ready)
+
+
 def _open(settings: Settings) -> AbstractAsyncContextManager[Downloads]:
     _show_openssl()
+    if settings.remote is not None:
+        from dlm.app import open_remote
+
+        return open_remote(settings)
     # Imported here, because `dlm --version` needs neither libcurl nor SQLite.
     from dlm.app import open_downloads
 
@@ -54,13 +73,14 @@ def _leave(code: int) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     gc.disable()  # there is no garbage among what is being loaded
-    _hide_openssl()
+    if sys.argv[1:2] != ["serve"]:  # which may speak TLS itself
+        _hide_openssl()
     # A Ctrl-C among the imports ends the process at once: nothing has begun that would want a clean end.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from dlm.cli.main import run
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _leave(run(sys.argv[1:], _open))
+    _leave(run(sys.argv[1:], _Doors()))
 
 
 if __name__ == "__main__":

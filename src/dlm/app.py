@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dlm.clock import SystemClock
 from dlm.model.download import DownloadSpec
+from dlm.model.error import InvalidRequest
 from dlm.model.queue import Finding
 from dlm.model.settings import Settings
 from dlm.policy.naming import numbered
@@ -71,6 +72,57 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
         await registry.close()
         await state.close()
         end_telling()
+
+
+@asynccontextmanager
+async def open_remote(settings: Settings) -> AsyncIterator[Downloads]:
+    """The Downloads of the daemon that `settings.remote` names. Raises `InvalidRequest` where that makes no sense."""
+    try:
+        from dlm.api.calling import Daemon
+        from dlm.api.remote import RemoteDownloads
+    except ModuleNotFoundError as error:
+        raise InvalidRequest("--remote needs more than is installed: pip install 'dlm[daemon]'") from error
+    downloads = RemoteDownloads(Daemon(settings.remote or "", settings.token))
+    try:
+        yield downloads
+    finally:
+        await downloads.close()
+
+
+async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> None:
+    """Be the daemon of these settings until SIGTERM or SIGINT; `ready` is told where it listens.
+
+    Raises `InvalidRequest` for an address that others could reach without TLS, and what `api.serving.serve` raises.
+    """
+    from dlm.api.application import Application
+    from dlm.api.reading import House
+    from dlm.api.serving import Listening, parse_address, serve, within
+    from dlm.api.tokens import Tokens
+
+    clock = SystemClock()
+    directory = os.path.dirname(settings.state)
+    tokens = Tokens(directory)
+    listening = Listening(
+        os.path.join(directory, "dlm.sock"),
+        within(parse_address(settings.listen), settings) if settings.listen else None,
+        settings.tls_cert,
+        settings.tls_key,
+    )
+    roots = tuple(filter(None, (settings.roots or settings.directory).split(":")))
+    names = [each.strip() for each in (settings.host_names or "").split(",") if each.strip()]
+    async with open_downloads(settings) as downloads:
+        tokens.first(clock.wall())
+        application = Application(downloads, House(settings, roots), tokens, clock, names)
+        async with application.running():
+            await serve(
+                downloads,
+                application.local,
+                application.remote,
+                listening,
+                ready=ready,
+                environment=dict(os.environ),
+                ending=application.end,
+            )
 
 
 def transfer_tools(registry: Registry, clock: Clock) -> Tools:

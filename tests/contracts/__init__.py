@@ -9,6 +9,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "tests.contracts.control",
+    "tests.contracts.downloads",
     "tests.contracts.outlets",
     "tests.contracts.queue",
     "tests.contracts.queue_line",

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ import pytest
 from tests.conftest import SOURCES
 from tests.hostile import Content, HostileServer
 from tests.hostile import content as generated
+from tests.programs import free_ports
 
 ROOT = SOURCES.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs" / "book").glob("*.md")])
@@ -33,6 +36,8 @@ DODGES = frozenset({"bash", "shell", "zsh", "py", "python3", "pycon", "shell-ses
 """Other words for what is run, under which a block would pass unseen."""
 MOST_EXEMPT = 8
 SHOWN = "localhost:8000"
+DOOR = "127.0.0.1:8840"
+"""Where a daemon of the book listens."""
 SERVED = 10 << 20
 """Bytes of the served file, as `python -m tests.hostile` has it by default."""
 PATIENCE = 60.0
@@ -101,6 +106,7 @@ class Stage:
         self._folder = folder / "here"
         self._folder.mkdir()
         self._place = f"localhost:{server.port}"
+        self._door = f"127.0.0.1:{free_ports(1)[0]}"
         self._ours = (self._place, f"127.0.0.1:{server.port}")
         shims = folder / "bin"
         shims.mkdir()
@@ -119,7 +125,7 @@ class Stage:
     def run(self, *argv: str) -> tuple[int, str]:
         """The exit code, and what was written to standard output and error, with the address as readers see it."""
         result = subprocess.run(
-            [each.replace(SHOWN, self._place) for each in argv],
+            [each.replace(SHOWN, self._place).replace(DOOR, self._door) for each in argv],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -128,10 +134,15 @@ class Stage:
             text=True,
             timeout=PATIENCE,
         )
-        written = result.stdout
+        written = result.stdout.replace(self._door, DOOR)
         for ours in self._ours:
             written = written.replace(ours, SHOWN)
         return result.returncode, written
+
+    def end(self) -> None:
+        """End the daemon that a document has started and a failure has left."""
+        with suppress(OSError, ValueError):
+            os.kill(int((self._folder / "serve.pid").read_text()), signal.SIGKILL)
 
     def carry_out(self, block: Block, name: str) -> None:
         """Run a block, and fail where the document shows something else."""
@@ -151,7 +162,9 @@ class Stage:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A fresh folder and a fresh server, with the file that the hostile server has by default."""
     with HostileServer(Content(generated(SERVED))) as server:
-        yield Stage(tmp_path, server)
+        stage = Stage(tmp_path, server)
+        yield stage
+        stage.end()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

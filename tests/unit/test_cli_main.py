@@ -153,8 +153,9 @@ def test_every_verb_has_help_for_every_flag(dlm: Runner, verb: str) -> None:
 
 
 def test_every_setting_is_a_flag(dlm: Runner) -> None:
-    """The schema makes the flags: `get` and `add` have all that governs a download, `run` what governs the queue."""
-    get, add, work = (dlm(verb, "--help").out for verb in ("get", "add", "run"))
+    """The schema makes the flags: `get` and `add` have all that governs a download, `run` or `serve` the rest."""
+    get, add, run, serve = (dlm(verb, "--help").out for verb in ("get", "add", "run", "serve"))
+    work = run + serve
     for row in SCHEMA.values():
         flag = f"{row.short}, {row.flag}" if row.short else row.flag
         assert flag in (work if row.scope is Scope.GLOBAL else get)

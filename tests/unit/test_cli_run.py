@@ -416,3 +416,18 @@ def test_the_first_signal_gives_the_queue_back(number: signal.Signals) -> None:
     code, out, err = held.end()
     assert (code, out) == (130, "")
     assert err.endswith("Stopped; 1 left in the queue. Go on with: dlm run --jobs 2\n")
+
+
+def test_an_end_that_shows_early_is_told_once() -> None:
+    """Read from the record, an event may bring a download that stands further on: its end is told with its end only."""
+    done = download(1, Phase.COMPLETED, path="/target/1.iso")
+    late = PhaseChanged(done, Transition(1, done.id, 0.0, Phase.RUNNING, Phase.COMPLETING, Cause.TRANSFERRED))
+    last = changed(done, Cause.PUBLISHED, Phase.COMPLETING)
+    for face_of in (lambda board, out: QueueLogFace(board, out, Volume.NORMAL), lambda _board, out: QueueJsonFace(out)):
+        board, out = QueueBoard(), io.StringIO()
+        face: QueueFace = face_of(board, out)
+        for event in (begun(1), late, last):
+            board.apply(event, 0.0)
+            face.show(event, 0.0)
+        assert board.done == 1
+        assert out.getvalue().count("/target/1.iso") == 1

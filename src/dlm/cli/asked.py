@@ -14,7 +14,7 @@ from dlm.cli.process_title import conceal
 from dlm.cli.specs import Request, build
 from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
-from dlm.model.settings import SCHEMA, Settings, Unit
+from dlm.model.settings import SCHEMA, Scope, Settings, Unit
 from dlm.model.text import printable
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def specs_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> 
     Raises `InvalidRequest`, also for files that are named and are not there.
     """
     specs = build(_request(urls, flags), settings)
-    look(specs)
+    if settings.remote is None:
+        look(specs)
     return specs
 
 
@@ -104,7 +105,8 @@ def asked_of(urls: Sequence[str], flags: dict[str, Any], settings: Settings) -> 
     if request.urls or request.entries or not documents:
         asked = [*map(Asked, build(request, settings)), *asked]
     asked = together(asked)
-    look([each.spec for each in asked])
+    if settings.remote is None:
+        look([each.spec for each in asked])
     for document in documents if not flags.get("quiet") and not flags["as_json"] else ():
         for line in remarks(document):
             sys.stderr.write(f"dlm: {printable(line)}\n")
@@ -169,7 +171,7 @@ def _with_password(user: str | None) -> str | None:
 
 def look(specs: Sequence[DownloadSpec]) -> None:
     """Raises `InvalidRequest` for a named file that is not there, and for a target that is a directory."""
-    rows = [row for row in SCHEMA.values() if row.unit is Unit.FILE]
+    rows = [row for row in SCHEMA.values() if row.unit is Unit.FILE and row.scope is not Scope.GLOBAL]
     named = {(row.flag, getattr(spec, row.name)): None for spec in specs for row in rows}
     for flag, path in named:
         if path is not None and not os.path.isfile(path):

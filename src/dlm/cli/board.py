@@ -225,7 +225,7 @@ class QueueBoard(Board):
         if isinstance(event, DownloadAdded):
             return
         super().apply(event, now)
-        if isinstance(event, PhaseChanged):
+        if isinstance(event, PhaseChanged) and event.newest:
             self._tally(event.download)
 
     def learn(self, download: Download) -> Row:

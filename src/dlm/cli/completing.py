@@ -24,7 +24,7 @@ def complete_id(context: click.Context, _parameter: click.Parameter, incomplete:
 
     try:
         settings = load(context.params)
-        if not os.path.exists(settings.state):
+        if settings.remote is None and not os.path.exists(settings.state):
             return []
         downloads = ask(context, {}, lambda downloads: downloads.list(DownloadQuery(limit=_MOST)), settings)
     except DlmError:

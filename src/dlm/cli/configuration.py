@@ -10,12 +10,29 @@ from typing import Any
 from dlm.cli.places import config_file, state_file
 from dlm.model.choosing import Choice, Surroundings, choose, settings_of
 from dlm.model.error import InvalidRequest
-from dlm.model.settings import SCHEMA, Settings
+from dlm.model.settings import SCHEMA, Scope, Settings
+
+_UNCHOSEN = Choice(None, "default")
 
 
 def load(flags: Mapping[str, Any]) -> Settings:
-    """The settings that hold, given the `flags` of a verb (others among them are no settings, and ignored)."""
-    return settings_of(choices(flags))
+    """The settings that hold, given the `flags` of a verb (others among them are no settings, and ignored).
+
+    A verb without the flag --remote is carried out here. With a daemon elsewhere, what the environment and config.toml say
+    of downloads is not meant: it has settings of its own, and only what was said in so many words goes beyond them.
+    """
+    if flags.get("token"):
+        from dlm.cli.process_title import conceal
+
+        conceal([flags["token"]])
+    chosen = choices(flags)
+    if "remote" not in flags:
+        return settings_of(chosen | {"remote": _UNCHOSEN, "token": _UNCHOSEN})
+    if chosen["remote"].value is None:
+        return settings_of(chosen)
+    left = {name for name, row in SCHEMA.items() if row.scope is not Scope.GLOBAL and flags.get(name) is None}
+    said = chosen | {name: Choice(SCHEMA[name].default, "default") for name in left}
+    return settings_of(said | {"directory": Choice(flags.get("directory") or "", "--dir")})
 
 
 def choices(flags: Mapping[str, Any]) -> dict[str, Choice]:

@@ -120,6 +120,8 @@ class Narrator:
             case PhaseChanged(download, step):
                 if self._volume is Volume.VERBOSE:
                     self._writer.write(sentences.moved(event, self._glyphs))
+                if not event.newest:
+                    return
                 if download.phase in {Phase.COMPLETED, Phase.FAILED}:
                     self._tell(self._board.learn(download), now)
                     return

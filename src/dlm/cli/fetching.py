@@ -20,6 +20,8 @@ class Fetch:
     """See `foreground.Run`. `again` is the command that goes on with it, and whether secrets are left out of that; `pieces` are
     the digests of pieces that are stated."""
 
+    since: int | None = None
+
     def __init__(
         self,
         settings: Settings,
@@ -57,13 +59,16 @@ class Fetch:
 
     async def settle(self, downloads: Downloads) -> None:
         """See `foreground.Run`."""
-        if not self._outcomes:
+        if not self._outcomes and self.settings.remote is None:
             self._left = await self._standing(downloads)
 
     def told(self, *, stopped: bool) -> int:
         """0 when all are done, else the code of the first that is not; 130 when stopped."""
         if stopped:
             command, secret = self._again
+            if self.settings.remote is not None:
+                self.face.interrupted([], sentences.left_to_daemon(len(self.board.rows)))
+                return ExitCode.INTERRUPTED
             self.face.interrupted(self._left, sentences.stopped(self._left, self.board.expected, command, secret))
             return ExitCode.INTERRUPTED
         for outcome in self._outcomes:

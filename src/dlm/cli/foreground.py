@@ -27,6 +27,10 @@ class Run(Protocol):
     """One foreground run."""
 
     @property
+    def since(self) -> int | None:
+        """After which event it begins to hear of every process; `None` is of this one only."""
+
+    @property
     def settings(self) -> Settings:
         """What it is opened with."""
 
@@ -76,7 +80,7 @@ async def _opened(open_downloads: OpenDownloads, run: Run, stages: TwoStage) -> 
 
 
 async def _attended(downloads: Downloads, run: Run, stages: TwoStage) -> int:
-    watch = asyncio.create_task(_watch(downloads, downloads.events(), run))
+    watch = asyncio.create_task(_watch(downloads, downloads.events(run.since), run))
     beat = asyncio.create_task(_beat(run))
     _end_with(watch, beat)
     await asyncio.sleep(0)  # the watch listens before anything happens

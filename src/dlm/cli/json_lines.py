@@ -83,7 +83,7 @@ class QueueJsonFace(JsonFace):
 
     def show(self, event: Event, now: float) -> None:
         super().show(event, now)
-        if isinstance(event, PhaseChanged) and event.download.phase in FINAL_PHASES:
+        if isinstance(event, PhaseChanged) and event.newest and event.download.phase in FINAL_PHASES:
             self._write(outcome_facts(Outcome(event.download)))
 
     def ended(self, phases: Mapping[Phase, int], code: int, _sentence: str) -> None:

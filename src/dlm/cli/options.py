@@ -45,7 +45,9 @@ def _option(row: Setting, *, presets: bool) -> Callable[[Decorated], Decorated]:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, one object a line.")
-state_option = settings_options("state")
+WHOSE = ("state", "remote", "token")
+"""The settings that say whose downloads are meant."""
+state_option = settings_options(*WHOSE)
 start_option = click.option(
     "--start-at", metavar="WHEN", help="Do not start before: 22:30, 2026-12-01 08:00, or +2h for two hours from now."
 )
@@ -85,11 +87,11 @@ def _without_secret(name: str, text: str) -> str:
     match name:
         case "user":
             return text.partition(":")[0]  # dlm asks for the password then
-        case "bearer":
+        case "bearer" | "token":
             return _SECRET
         case "headers":
             return f"{text.partition(':')[0]}: {_SECRET}"
-        case "proxy" | "referer":
+        case "proxy" | "referer" | "remote":
             return without_credentials(text)
         case _:
             return text

@@ -151,6 +151,11 @@ def gathered(outcomes: Sequence[Outcome], seconds: float) -> str:
     return f"{text}."
 
 
+def left_to_daemon(count: int) -> str:
+    """What becomes of downloads that a daemon fetches, when nobody waits for them any more."""
+    return f"The daemon goes on with {'it' if count == 1 else 'them'}: 'dlm list' shows how, 'dlm cancel' ends it."
+
+
 def queue_stopped(phases: Mapping[Phase, int], done: int, command: str) -> str:
     """`Stopped; 12 done, 9,985 left in the queue. Go on with: dlm run`."""
     waiting = sum(phases.get(phase, 0) for phase in (Phase.PENDING, Phase.WAITING))

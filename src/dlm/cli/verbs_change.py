@@ -11,8 +11,8 @@ import click
 
 from dlm.cli.asked import one_by_one
 from dlm.cli.completing import complete_id
-from dlm.cli.configuration import surroundings
-from dlm.cli.options import json_option, settings_options, start_option, state_option
+from dlm.cli.configuration import load, surroundings
+from dlm.cli.options import WHOSE, json_option, settings_options, start_option, state_option
 from dlm.cli.verbs_queue import ask
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def edit(context: click.Context, /, id: str, as_json: bool, **flags: Any) -> int
     the new address is shown to give the same file. What had failed is queued again by a new address.
     """
     change = _change(context, flags)
-    download = ask(context, {"state": flags["state"]}, lambda downloads: downloads.edit(id, change))
+    download = ask(context, {name: flags[name] for name in WHOSE}, lambda downloads: downloads.edit(id, change))
     if as_json:
         from dlm.cli.facts import download_facts, json_line, spec_facts
 
@@ -166,7 +166,7 @@ def _fields(flags: Mapping[str, Any]) -> dict[str, object]:
     from dlm.model.resource import Digest
     from dlm.model.settings import SCHEMA
 
-    current = surroundings().current
+    current = "" if load({name: flags[name] for name in WHOSE}).remote is not None else surroundings().current
     fields: dict[str, object] = {}
     for name in _EDITABLE:
         said = flags[name]

@@ -14,7 +14,7 @@ from dlm.cli.facts import json_line
 from dlm.cli.options import json_option
 from dlm.model.address import without_credentials
 from dlm.model.choosing import Choice
-from dlm.model.settings import SCHEMA, Setting, Unit, Value, show
+from dlm.model.settings import HIDDEN, SCHEMA, Setting, Unit, Value, show
 from dlm.model.text import printable
 
 
@@ -76,7 +76,9 @@ def row_facts(row: Setting) -> dict[str, object]:
 
 
 def _safe(row: Setting, value: Value) -> Value:
-    secret = row.unit is Unit.URL or row.name == "referer"
+    if row.secret and value is not None:
+        return HIDDEN
+    secret = row.unit is Unit.URL or row.name in {"referer", "remote"}
     return without_credentials(value) if secret and isinstance(value, str) else value
 
 

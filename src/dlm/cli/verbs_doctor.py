@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dlm.cli.options import json_option, settings_options
+from dlm.cli.options import WHOSE, json_option, settings_options
 from dlm.cli.verbs_queue import ask
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor")
-@settings_options("directory", "state")
+@settings_options("directory", *WHOSE)
 @json_option
 @click.pass_context
 def doctor(context: click.Context, /, as_json: bool, **flags: Any) -> int:

@@ -12,7 +12,7 @@ import click
 from dlm.cli.asked import access_options, place_options, specs_of
 from dlm.cli.completing import complete_id
 from dlm.cli.configuration import load
-from dlm.cli.options import json_option, settings_options, state_option
+from dlm.cli.options import WHOSE, json_option, settings_options, state_option
 from dlm.cli.verbs_queue import ask
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _explained(explanation: Explanation) -> Sequence[str]:
 @click.argument("url", metavar="URL")
 @place_options
 @access_options
-@settings_options("timeout", "http3", "ftp_tls", "ftp_active", "state")
+@settings_options("timeout", "http3", "ftp_tls", "ftp_active", *WHOSE)
 @json_option
 @click.pass_context
 def preview(context: click.Context, /, url: str, as_json: bool, **flags: Any) -> int:
@@ -128,7 +128,7 @@ def _counts(_context: click.Context, _parameter: click.Parameter, text: str) -> 
     "--seconds", type=click.FloatRange(0.5, 600), default=3.0, show_default=True, metavar="S", help="For each at most."
 )
 @access_options
-@settings_options("timeout", "http3", "ftp_tls", "ftp_active", "state")
+@settings_options("timeout", "http3", "ftp_tls", "ftp_active", *WHOSE)
 @json_option
 @click.pass_context
 def bench(context: click.Context, /, url: str, counts: tuple[int, ...], seconds: float, as_json: bool, **flags: Any) -> int:

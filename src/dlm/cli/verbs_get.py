@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dlm.cli.asked import asked_of, fetch_options, folder_options, list_options, place_options
 from dlm.cli.configuration import load
-from dlm.cli.options import command_again, json_option, settings_options, volume_options
+from dlm.cli.options import WHOSE, command_again, json_option, settings_options, volume_options
 
 if TYPE_CHECKING:
     from dlm.cli.board import Board
@@ -28,7 +28,7 @@ _EPILOG = "The same command again goes on where it was stopped."
 @folder_options
 @settings_options("jobs", "limit_total")
 @fetch_options
-@settings_options("state", "log_file", "log_format")
+@settings_options(*WHOSE, "log_file", "log_format")
 @volume_options
 @json_option
 @click.pass_context
@@ -36,12 +36,15 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     """Fetch URLs now, and return when they are complete.
 
     Each URL is one download, unless --mirror says that they are one file. What an earlier run has left is gone on with.
+    With --remote a daemon fetches them, into its own directories, and goes on with it when this is stopped.
     URLs begin with http, https, ftp, ftpes (FTP that asks for TLS before the login) or ftps (FTP within TLS). In the place
     of a URL may stand the path of a Metalink, for the files that it names.
     """
     if flags["quiet"] and flags["verbose"]:
         raise click.UsageError("--quiet and --verbose contradict each other", context)
     settings = load(flags)
+    if settings.remote is not None:
+        refuse_local(flags)
     asked = asked_of(urls, flags, settings)
     pieces = {each.spec: each.pieces for each in asked if each.pieces is not None}
 
@@ -59,7 +62,7 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
         return carry(context.obj, run), run
 
     code, run = fetch([each.spec for each in asked])
-    if not run.unknown or flags["as_json"] or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not run.unknown or settings.remote is not None or flags["as_json"] or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return code
 
     from dlm.cli.introducing import introduced
@@ -67,6 +70,17 @@ def get(context: click.Context, /, urls: tuple[str, ...], **flags: Any) -> int:
     known = introduced(context.obj, settings, run.unknown)
     again = fetch(known)[0] if known else code
     return run.code_of_others or (again if len(known) == len(run.unknown) else code)
+
+
+def refuse_local(flags: Mapping[str, Any]) -> None:
+    """Raises `InvalidRequest` for what a daemon elsewhere cannot be asked for."""
+    from dlm.model.error import InvalidRequest
+
+    if flags["output"] == "-":
+        raise InvalidRequest("--output: a daemon cannot write to standard output here: leave --remote out, or name a file")
+    for name in ("jobs", "limit_total", "log_file"):
+        if flags[name] is not None:
+            raise InvalidRequest(f"--{name.replace('_', '-')} is the daemon's own to choose: leave it out, or --remote")
 
 
 def _face(board: Board, specs: Sequence[DownloadSpec], flags: dict[str, Any], now: float) -> FetchFace:

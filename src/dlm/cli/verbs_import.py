@@ -58,7 +58,8 @@ def import_lists(context: click.Context, /, files: tuple[str, ...], as_json: boo
     settings = load(flags)
     plan = _plan(files, flags, settings)
     requests = plan.requests()
-    look([request.spec for request in requests])
+    if settings.remote is None:
+        look([request.spec for request in requests])
     if flags["dry_run"]:
         report(plan, None, as_json)
     elif not requests:

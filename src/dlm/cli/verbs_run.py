@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dlm.cli.configuration import load
-from dlm.cli.options import command_again, json_option, settings_options, volume_options
+from dlm.cli.options import WHOSE, command_again, json_option, settings_options, volume_options
 
 if TYPE_CHECKING:
     from dlm.cli.board import QueueBoard
@@ -21,7 +21,7 @@ _EPILOG = "Only at night: dlm run --windows '23:00-06:00 start' --stay"
 @click.command("run", epilog=_EPILOG)
 @settings_options("jobs", "per_host", "limit_total")
 @click.option("--stay", is_flag=True, help="Wait for more when the queue is empty.")
-@settings_options("windows", "timezone", "workers", "state", "log_file", "log_format")
+@settings_options("windows", "timezone", "workers", *WHOSE, "log_file", "log_format")
 @volume_options
 @json_option
 @click.pass_context
@@ -33,6 +33,12 @@ def run(context: click.Context, /, stay: bool, **flags: Any) -> int:
     if flags["quiet"] and flags["verbose"]:
         raise click.UsageError("--quiet and --verbose contradict each other", context)
     settings = load(flags)
+    if settings.remote is not None:
+        from dlm.model.address import without_credentials
+        from dlm.model.error import InvalidRequest
+
+        where = without_credentials(settings.remote)
+        raise InvalidRequest(f"the daemon at {where} works its queue by itself: leave out --remote or DLM_REMOTE")
 
     from time import monotonic
 

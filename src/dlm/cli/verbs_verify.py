@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dlm.cli.configuration import load
 from dlm.cli.options import json_option, state_option
 from dlm.cli.verbs_queue import ask
 
@@ -33,7 +34,10 @@ def verify(context: click.Context, /, target: str, checksum: str | None, quiet: 
     from dlm.model.resource import Digest
 
     digest = Digest.parse(checksum) if checksum is not None else None
-    is_file = os.path.isfile(target)
+    afar = load(flags).remote is not None
+    if afar and digest is not None:
+        raise InvalidRequest("--checksum is for files of this machine: a download at a daemon is compared with its own")
+    is_file = not afar and os.path.isfile(target)
     if not is_file and re.fullmatch(r"[0-9a-f]{1,16}", target) is None:
         raise InvalidRequest(f"there is no file '{target}', and it is not the id of a download ('dlm list' shows those)")
     if digest is None:

@@ -23,6 +23,8 @@ _REST = 50  # times as long as a look took none is taken, so that looking costs 
 class QueueRun:
     """See `foreground.Run`. `again` is the command that goes on with it."""
 
+    since: int | None = None
+
     def __init__(self, settings: Settings, board: QueueBoard, face: QueueFace, again: str, *, stay: bool) -> None:
         self.settings = settings
         self.board = board

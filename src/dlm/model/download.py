@@ -15,6 +15,7 @@ from dlm.model.rank import Lane, Priority
 from dlm.model.recursion import Recursion
 from dlm.model.resource import CRCS, Digest, Resource, Verified
 from dlm.model.span import Span, total
+from dlm.model.units import check_rate
 from dlm.model.value import dataclass
 
 DownloadId = NewType("DownloadId", str)
@@ -135,8 +136,8 @@ class DownloadSpec:
             raise InvalidRequest("the number of retries cannot be negative")
         if not 0 < self.timeout < float("inf"):
             raise InvalidRequest("the time-out must be a number of seconds, more than 0")
-        if self.limit_rate is not None and self.limit_rate <= 0:
-            raise InvalidRequest("the rate limit must be more than 0 bytes a second")
+        if self.limit_rate is not None:
+            check_rate(self.limit_rate)
         if self.checksum is not None and self.checksum.algorithm in CRCS:
             from dlm.model.checksums import growing
 

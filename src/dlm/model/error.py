@@ -245,3 +245,14 @@ def exit_code(kind: type[BaseException]) -> int:
         if ancestor in EXIT_CODES:
             return EXIT_CODES[ancestor]
     return ExitCode.FAILED
+
+
+def error_named(kind: str) -> type[DlmError]:
+    """The error that is called so, `DlmError` itself for a kind that this version does not know."""
+    waiting: list[type[DlmError]] = [DlmError]
+    while waiting:
+        each = waiting.pop()
+        if each.__name__ == kind:
+            return each
+        waiting += each.__subclasses__()
+    return DlmError

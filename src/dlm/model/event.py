@@ -30,10 +30,18 @@ class DownloadAdded:
 
 @dataclass(frozen=True, slots=True)
 class PhaseChanged:
-    """A download's phase changed, and the change is durable."""
+    """A download's phase changed, and the change is durable.
+
+    Read from the record, the download stands as it did when it was read: what came after the transition shows in it already.
+    """
 
     download: Download
     transition: Transition
+
+    @property
+    def newest(self) -> bool:
+        """Whether the download stands where the transition has led it, and not further on."""
+        return self.download.phase is self.transition.target
 
 
 @dataclass(frozen=True, slots=True)

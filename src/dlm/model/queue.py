@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from dlm.model.download import Download, DownloadId, DownloadSpec
+from dlm.model.error import InvalidRequest
 from dlm.model.event import Transition
 from dlm.model.phase import Phase
 from dlm.model.rank import Lane, Priority
@@ -93,6 +94,12 @@ class Standing:
     position: int
     of: int
     ahead: tuple[DownloadId, ...] = ()
+
+
+def check_place(position: int) -> None:
+    """Raises `InvalidRequest` for what is no place in the queue."""
+    if position < 1:
+        raise InvalidRequest("the places of the queue are counted from 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from dlm.model.units import format_rate
 from dlm.model.value import dataclass
 
 Value = str | int | float | bool | None
+HIDDEN = "***"
+"""What is shown of a value that is secret."""
 
 
 class Unit(Enum):
@@ -59,6 +61,8 @@ class Setting:
     """The only values, where these are words."""
     preset: str = ""
     """The default in words, where it depends on the machine."""
+    secret: bool = False
+    """Whether its value is shown to nobody."""
     name: str = ""
     default: Value = None
 
@@ -82,6 +86,8 @@ def show(row: Setting, value: Value) -> str:
     """The value as people write and read it."""
     if value is None:
         return ""
+    if row.secret:
+        return HIDDEN
     if row.unit is Unit.SWITCH:
         return "yes" if value else "no"
     if row.unit is Unit.RATE and isinstance(value, int):
@@ -164,11 +170,37 @@ class Settings:
         most=64,
         metavar="N",
     )
+    listen: str | None = _choice(
+        Unit.TEXT, "serve on this TCP address too, such as 127.0.0.1:8840", scope=Scope.GLOBAL, metavar="HOST:PORT"
+    )
+    host_names: str | None = _choice(
+        Unit.TEXT,
+        "answer to these names too, with commas between",
+        scope=Scope.GLOBAL,
+        flag="--host-name",
+        metavar="NAMES",
+    )
+    roots: str | None = _choice(
+        Unit.TEXT,
+        "let clients save only below these directories, with colons between; else below --dir",
+        scope=Scope.GLOBAL,
+        flag="--root",
+        metavar="DIRS",
+    )
+    tls_cert: str | None = _choice(Unit.FILE, "serve within TLS with this certificate (PEM)", scope=Scope.GLOBAL)
+    tls_key: str | None = _choice(Unit.FILE, "the private key of --tls-cert (PEM)", scope=Scope.GLOBAL)
     log_file: str | None = _choice(Unit.PATH, "append what happens to this file; - is standard error", scope=Scope.GLOBAL)
     log_format: str = _choice(Unit.TEXT, "write the log as text or as json", "text", scope=Scope.GLOBAL, words=("text", "json"))
     state: str = _choice(
         Unit.PATH, "keep the database of downloads in this file", scope=Scope.GLOBAL, preset="$XDG_STATE_HOME/dlm/dlm.db"
     )
+    remote: str | None = _choice(
+        Unit.TEXT,
+        "let this daemon do it, such as https://nas:8840 or unix:/PATH",
+        scope=Scope.GLOBAL,
+        metavar="URL",
+    )
+    token: str | None = _choice(Unit.TEXT, "the token for --remote; better in DLM_TOKEN", scope=Scope.GLOBAL, secret=True)
 
 
 _METAVARS = {Unit.COUNT: "N", Unit.RATE: "RATE", Unit.TEXT: "TEXT", Unit.URL: "URL", Unit.FILE: "FILE", Unit.PATH: "FILE"}

@@ -34,6 +34,12 @@ def parse_rate(text: str) -> int | None:
     return rate
 
 
+def check_rate(rate: int) -> None:
+    """Raises `InvalidRequest` for a rate at which nothing would ever come."""
+    if rate <= 0:
+        raise InvalidRequest("the rate limit must be more than 0 bytes a second")
+
+
 def parse_range(text: str) -> Span:
     """`A-B`, both inclusive as in HTTP, as a Span. An open end is not a Span, so both ends must be there."""
     match = re.fullmatch(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*", text)

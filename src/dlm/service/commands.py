@@ -10,8 +10,9 @@ from dlm.model.download import Download, DownloadId, new_id
 from dlm.model.error import Conflict, InvalidRequest
 from dlm.model.event import DownloadAdded, DownloadEdited, DownloadRemoved, PhaseChanged
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Order, Phase
-from dlm.model.queue import Added, AddRequest, Change, Ordered, Rates, Selection, Standing
+from dlm.model.queue import Added, AddRequest, Change, Ordered, Rates, Selection, Standing, check_place
 from dlm.model.rank import Lane
+from dlm.model.units import check_rate
 from dlm.service.enlisting import check
 from dlm.service.means import Means
 from dlm.service.parts import discard, discard_part
@@ -119,8 +120,7 @@ async def _released(means: Means, id: DownloadId) -> Download:
 
 async def move(means: Means, reference: str, position: int) -> Standing:
     """See `ports.Downloads.move`."""
-    if position < 1:
-        raise InvalidRequest("the places of the queue are counted from 1")
+    check_place(position)
     id = await means.repository.identify(reference)
     standing = await means.queue.move(id, position)
     means.publish(DownloadEdited(await means.repository.get(id)))
@@ -147,8 +147,8 @@ def _named(change: Change) -> list[str]:
 
 async def limit(means: Means, rate: int | None, host: str | None) -> Rates:
     """See `ports.Downloads.limit`."""
-    if rate is not None and rate <= 0:
-        raise InvalidRequest("the rate limit must be more than 0 bytes a second")
+    if rate is not None:
+        check_rate(rate)
     rates = await means.queue.set_rate(host, rate)
     means.publish()
     return rates

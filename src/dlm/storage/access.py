@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dlm.model.download import Download, DownloadId
 from dlm.model.event import Transition
+from dlm.model.reference import prefix_of
 from dlm.storage import references, rows
 from dlm.storage.changes import Move
 from dlm.storage.database import Statements
@@ -28,7 +29,7 @@ def seek(statements: Statements, id: DownloadId) -> Download | None:
 
 def identify(statements: Statements, reference: str) -> DownloadId:
     """The one id that is meant. Raises `DownloadNotFound`."""
-    start = references.prefix_of(reference)
+    start = prefix_of(reference)
     return references.the_one(start, [row["id"] for row in statements.all("ids_with_prefix", prefix=start)])
 
 

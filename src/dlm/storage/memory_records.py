@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from dlm.model.download import Checkpoint, Download, DownloadId
 from dlm.model.event import Transition
 from dlm.model.recursion import Folder, Tally
+from dlm.model.reference import prefix_of
 from dlm.model.resource import Pieces
 from dlm.ports import HostPolicy
 from dlm.storage import references
@@ -56,7 +57,7 @@ class Records:
 
     def identify(self, reference: str) -> DownloadId:
         """The one id that is meant. Raises `DownloadNotFound`."""
-        start = references.prefix_of(reference)
+        start = prefix_of(reference)
         return references.the_one(start, sorted(id for id in self.downloads if id.startswith(start))[:6])
 
     def record(self, moves: Sequence[Move]) -> list[Move]:

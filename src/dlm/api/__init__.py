@@ -1,0 +1,1 @@
+"""The faces that other programs see: one table of commands, its wire format, and who may use which."""

@@ -1,0 +1,86 @@
+"""The ASGI application: routes behind the guard, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dlm.api import rest, streams
+from dlm.api.feed import Feed
+from dlm.api.guard import Guard
+from dlm.api.problem import problem_of
+from dlm.api.reading import House
+from dlm.api.refused import Refused
+from dlm.api.scope import Scope
+from dlm.api.tokens import Tokens
+from dlm.api.writing import encoded
+from dlm.model.error import DlmError
+from dlm.ports import Clock, Downloads
+
+
+class Application:
+    """What the daemon answers. `names` are host names, beside addresses and `localhost`, by which it may be asked."""
+
+    def __init__(self, downloads: Downloads, house: House, tokens: Tokens, clock: Clock, names: Collection[str] = ()) -> None:
+        self._feed = Feed(downloads, clock)
+        app = Starlette(
+            routes=[
+                *rest.routes(downloads, house),
+                *streams.routes(self._feed),
+                Route("/openapi.json", _openapi, methods=["GET"]),
+                Route("/health", _health(downloads), methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: rest.unmatched},
+        )
+        self.local = Guard(app, tokens, names, clock, local=True)
+        """For Unix sockets that only the owner reaches."""
+        self.remote = Guard(app, tokens, names, clock, local=False)
+        """For all others."""
+
+    def end(self) -> None:
+        """Let those go who listen to what happens: dlm is stopping."""
+        self._feed.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What goes on beside the answers: following what happens."""
+        following = asyncio.create_task(self._feed.run())
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _openapi(request: Request) -> Response:
+    from dlm.api.openapi import document
+
+    try:
+        rest.require(request, Scope.READ)
+    except Refused as refused:
+        return rest.problem_response(refused.problem)
+    return Response(encoded(document()), media_type="application/json")
+
+
+def _health(downloads: Downloads) -> rest.Answering:
+    async def health(request: Request) -> Response:
+        """Whether it works; with a token, how the queue stands."""
+        try:
+            stats = await downloads.stats()
+        except DlmError as error:
+            return rest.problem_response(problem_of(error))
+        told: dict[str, object] = {"status": "ok"}
+        granted: Scope | None = request.state.granted
+        if granted is not None and granted.allows(Scope.READ):
+            told["queue"] = {phase.value: count for phase, count in stats.phases.items()}
+            told |= {"active": stats.active, "carriers": stats.carriers}
+        return Response(encoded(told), media_type="application/json")
+
+    return health

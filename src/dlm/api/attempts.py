@@ -1,0 +1,35 @@
+"""Wrong tokens are counted by peer, so that nobody tries many of them."""
+
+from __future__ import annotations
+
+from dlm.ports import Clock
+
+FREE = 10
+"""Wrong tokens in a row that cost nothing."""
+FIRST_WAIT = 1.0
+LAST_WAIT = 300.0
+PEERS = 10_000
+"""Peers that are remembered; beyond that, those whose wait is over are forgotten, and then the oldest."""
+
+
+class Attempts:
+    """How long each peer has to wait before its next token is looked at. A right one changes nothing: it may be another's."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._peers: dict[str, tuple[int, float]] = {}
+
+    def wait(self, peer: str) -> float:
+        """Seconds that are left, 0 when none are."""
+        return max(0.0, self._peers.get(peer, (0, 0.0))[1] - self._clock.monotonic())
+
+    def failed(self, peer: str) -> None:
+        """It has presented a wrong one."""
+        count = self._peers.pop(peer, (0, 0.0))[0] + 1
+        now = self._clock.monotonic()
+        pause = 0.0 if count < FREE else min(LAST_WAIT, FIRST_WAIT * 2.0 ** min(count - FREE, 20))
+        if len(self._peers) >= PEERS:
+            self._peers = {name: each for name, each in self._peers.items() if each[1] > now}
+        while len(self._peers) >= PEERS:
+            del self._peers[next(iter(self._peers))]
+        self._peers[peer] = (count, now + pause)

@@ -1,0 +1,132 @@
+"""REST: a route for each row of the table of commands. Nothing here knows what a command does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dlm.api.commands import COMMANDS, Asked, Command
+from dlm.api.idempotency import Answers
+from dlm.api.problem import MEDIA_TYPE, Problem, problem, problem_of
+from dlm.api.reading import House
+from dlm.api.refused import Refused
+from dlm.api.scope import Scope
+from dlm.api.writing import encoded
+from dlm.model.error import DlmError
+from dlm.ports import Downloads
+
+ROOT = "/api/v1"
+LARGEST = 2 * 1024 * 1024
+LARGEST_HEAVY = 16 * 1024 * 1024
+"""Bytes of a body, and of one with many additions."""
+Answering = Callable[[Request], Awaitable[Response]]
+
+
+def routes(downloads: Downloads, house: House) -> list[Route]:
+    """A route for each path, with all of its methods."""
+    answers = Answers()
+    by_path: dict[str, dict[str, Command]] = {}
+    for command in COMMANDS:
+        by_path.setdefault(command.path, {})[command.method] = command
+    return [
+        Route(ROOT + path, _endpoint(commands, downloads, house, answers), methods=list(commands), include_in_schema=False)
+        for path, commands in by_path.items()
+    ]
+
+
+def _endpoint(commands: dict[str, Command], downloads: Downloads, house: House, answers: Answers) -> Answering:
+    async def answer(request: Request) -> Response:
+        command = commands["GET" if request.method == "HEAD" else request.method]
+        try:
+            require(request, command.scope)
+            body = await _body(request, command)
+            asked = Asked(downloads, house, request.path_params.get("id", ""), request.query_params, body)
+            _known(request, command)
+            return await answers.once(request, body, lambda: _carried_out(command, asked, request))
+        except Refused as refused:
+            return problem_response(refused.problem)
+        except DlmError as error:
+            return problem_response(problem_of(error))
+
+    return answer
+
+
+def require(request: Request, wanted: Scope) -> None:
+    """Raises `Refused` unless the request's token allows it."""
+    granted: Scope | None = request.state.granted
+    if granted is None:
+        raise Refused(problem(401, "send 'Authorization: Bearer TOKEN'; 'dlm token' on the server shows one"))
+    if not granted.allows(wanted):
+        raise Refused(problem(403, f"this token is for '{granted.value}', and that needs '{wanted.value}'"))
+
+
+async def _carried_out(command: Command, asked: Asked, request: Request) -> Response:
+    answer = await command.run(asked)
+    content = encoded(answer)
+    if request.method not in {"GET", "HEAD"}:
+        return Response(content, command.status, media_type="application/json")
+    # Weak comparison is what If-None-Match asks for (RFC 9110, 13.1.2); the tag is of these very bytes.
+    tag = f'"{_hash(content)}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    told = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if tag in told or "*" in told:
+        return Response(status_code=304, headers=headers)
+    return Response(content, command.status, headers=headers, media_type="application/json")
+
+
+def _hash(content: bytes) -> str:
+    from hashlib import blake2b
+
+    return blake2b(content, digest_size=12).hexdigest()
+
+
+def _known(request: Request, command: Command) -> None:
+    unknown = [name for name in request.query_params if name not in command.query]
+    if unknown:
+        known = f"it knows {', '.join(command.query)}" if command.query else "there are none here"
+        raise Refused(problem(400, f"there is no parameter '{unknown[0][:80]}': {known}"))
+
+
+async def _body(request: Request, command: Command) -> object:
+    """What was sent, as the command's type. Raises `Refused`; a body that is too large is not read to its end."""
+    if command.body is None:
+        return None
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refused(problem(415, "send JSON, with 'Content-Type: application/json'"))
+    most = LARGEST_HEAVY if command.heavy else LARGEST
+    stated = request.headers.get("content-length", "")
+    if stated.isascii() and stated.isdigit() and int(stated[:18]) > most:
+        raise Refused(problem(413, f"the body may have {most} bytes"))
+    content = bytearray()
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > most:
+                raise Refused(problem(413, f"the body may have {most} bytes"))
+    except ClientDisconnect as error:
+        raise Refused(problem(400, "the body ended too early")) from error
+    try:
+        return msgspec.json.decode(content, type=command.body)
+    except msgspec.ValidationError as error:
+        raise Refused(problem(400, str(error))) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(problem(400, f"the body is not JSON: {error}")) from error
+
+
+def problem_response(refused: Problem) -> Response:
+    """A problem document as a response."""
+    headers = {"WWW-Authenticate": 'Bearer realm="dlm"'} if refused.status == 401 else None
+    return Response(encoded(refused), refused.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def unmatched(_request: Request, error: Exception) -> Response:
+    """The answer to what has no route, as a problem document."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    sentence = {404: "there is nothing at this address", 405: "this address does not answer that method"}
+    return problem_response(problem(status, sentence.get(status, "dlm could not answer that")))
