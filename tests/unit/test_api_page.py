@@ -89,3 +89,34 @@ def test_nothing_comes_from_elsewhere() -> None:
 def test_scripts_stay_readable() -> None:
     """A file that grows past a few screens hides a second thing, in a browser as elsewhere."""
     assert {each.name: lines for each in WEB.glob("*.js") if (lines := each.read_text().count("\n")) > 420} == {}
+
+
+def colours(css: str, opening: str) -> dict[str, str]:
+    """The colours that the block with this opening sets."""
+    block = css.split(opening, 1)[1].split("}", 1)[0]
+    return {name: value.lstrip("#") for name, value in re.findall(r"--([\w-]+): (#[0-9a-f]{3,6});", block)}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    wide = "".join(2 * digit for digit in colour) if len(colour) == 3 else colour
+    parts = [int(wide[start : start + 2], 16) / 255 for start in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("opening", [":root {", ':root[data-theme="dark"] {'])
+def test_text_can_be_read(opening: str) -> None:
+    """Every colour of text has a contrast of 4.5:1 against all that it stands on, borders of fields 3:1 (WCAG 2.2, AA)."""
+    found = colours((WEB / "base.css").read_text(), opening)
+    grounds = ("bg", "surface", "raised", "hover", "chosen")
+    pairs = [(text, ground, 4.5) for text in ("ink", "soft") for ground in grounds]
+    pairs += [(text, ground, 4.5) for text in ("accent", "bad") for ground in ("surface", "raised", "hover", "chosen")]
+    pairs += [("accent-ink", "accent", 4.5), ("bad-ink", "bad", 4.5), ("bg", "wait", 4.5), ("ink", "track", 4.5)]
+    pairs += [(line, ground, 3.0) for line in ("edge", "good", "wait", "accent") for ground in ("surface", "raised", "chosen")]
+
+    def contrast(one: str, other: str) -> float:
+        dark, light = sorted((luminance(found[one]), luminance(found[other])))
+        return (light + 0.05) / (dark + 0.05)
+
+    assert {f"{one} on {other}": contrast(one, other) for one, other, least in pairs if contrast(one, other) < least} == {}

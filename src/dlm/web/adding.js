@@ -149,7 +149,7 @@ export class Adding {
       const { directory, ...rest } = this.options(this.element);
       const told = await ask("POST", "/preview", { body: { uris, ...rest } });
       this.found.hidden = false;
-      say(this.found, `${told.name ?? "A file without a name"}: ${size(told.size)}${told.media_type ? `, ${told.media_type}` : ""}. ${
+      say(this.found, `${told.name ?? "A file without a name"}: ${told.size === null ? "size not known" : size(told.size)}${told.media_type ? `, ${told.media_type}` : ""}. ${
         told.ranged ? "It can be fetched in parts and resumed." : "It can only be fetched from the beginning."}`);
     });
   }

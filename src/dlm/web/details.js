@@ -2,15 +2,17 @@
 
 import { ask } from "./client.js";
 import { button, el, find, say, settled } from "./dom.js";
-import { drawMap, drawSpeed, hueOf } from "./drawing.js";
+import { columnsOf, drawMap, drawSpeed, hueOf, ROWS } from "./drawing.js";
 import { attempt, tell } from "./notices.js";
 import { quickOf } from "./list.js";
-import { amount, causeOf, clock, hostOf, kindOf, left, nameOf, rate, share, size, statusOf, VERIFICATION } from "./words.js";
+import { amount, causeOf, clock, kindOf, left, nameOf, rate, share, size, statusOf, VERIFICATION } from "./words.js";
 
 const SPAN = 180;
 const LEAST_SPAN = 30;
 const EXPLAINED = 5000;
 const MOST_TRACKED = 50;
+// Phases in which something is waited for, or in the way.
+const BOUND = ["pending", "scheduled", "running", "waiting"];
 
 export class Details {
   /** `acts`: quick, cancel, remove, first, closed. */
@@ -25,7 +27,7 @@ export class Details {
     this.refresh = settled(() => attempt(() => this.load()), 200);
     new ResizeObserver(() => this.draw()).observe(this.place);
     setInterval(() => {
-      if (this.id && !document.hidden && ["pending", "waiting", "running"].includes(this.download?.phase)) this.explain().catch(() => {});
+      if (this.id && !document.hidden && BOUND.includes(this.download?.phase)) this.explain().catch(() => {});
     }, EXPLAINED);
     setInterval(() => this.id && this.draw(), 1000);
   }
@@ -88,7 +90,7 @@ export class Details {
     const told = await ask("GET", `/downloads/${id}/explain`);
     if (id !== this.id) return;
     this.why.replaceChildren(...told.constraints.map((each) => el("li", { text: each.sentence })));
-    this.whyBox.hidden = !told.constraints.length || told.download.phase === "completed";
+    this.whyBox.hidden = !told.constraints.length || !BOUND.includes(told.download.phase);
   }
 
   build() {
@@ -143,8 +145,9 @@ export class Details {
     const part = share(download, sample);
     this.fill.style.transform = `scaleX(${part.toFixed(4)})`;
     this.bar.setAttribute("aria-valuenow", String(Math.round(part * 100)));
+    this.bar.hidden = part === 0 && kind !== "moving";
     const speed = sample?.smoothed_speed ?? null;
-    say(this.pace, [amount(download, sample), speed !== null ? rate(speed) : "", left(sample), hostOf(download.uri)].filter(Boolean).join("  ·  "));
+    say(this.pace, [amount(download, sample), speed !== null ? rate(speed) : "", left(sample)].filter(Boolean).join("  ·  "));
     const failed = download.error && kind !== "good";
     this.fault.hidden = !failed;
     say(this.fault, failed ? download.error.message : "");
@@ -156,7 +159,7 @@ export class Details {
     const points = this.tracks.get(this.id) ?? [];
     this.chartBox.hidden = points.length < 2;
     if (!this.chartBox.hidden) this.paintSpeed(points);
-    this.paintConnections(sample?.connections ?? []);
+    this.paintConnections([...(sample?.connections ?? [])].sort((one, other) => one.number - other.number));
   }
 
   paintSpeed(points) {
@@ -174,8 +177,9 @@ export class Details {
     this.mapBox.hidden = !total || (download.phase !== "running" && !done.length);
     if (this.mapBox.hidden) return;
     drawMap(this.map, { total, done, connections: sample?.connections ?? [] });
-    const columns = Math.max(8, Math.floor((this.map.clientWidth + 2) / 11));
-    say(this.scale, `Each square is ${size(total / (columns * 8))}, from the first byte to the last.`);
+    const columns = columnsOf(this.map);
+    say(this.scale, `Each square is ${size(total / (columns * ROWS))}.${
+      sample?.connections?.length ? " Framed: where a connection is. Pale: what it is to fetch." : ""}`);
   }
 
   paintConnections(connections) {

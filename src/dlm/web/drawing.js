@@ -4,7 +4,7 @@ import { rate, size } from "./words.js";
 
 const CELL = 9;
 const GAP = 2;
-const ROWS = 8;
+export const ROWS = 8;
 export const HUES = 8;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -37,10 +37,13 @@ export function covered(spans, total, cells) {
   return sums;
 }
 
+/** How many squares stand side by side. */
+export const columnsOf = (canvas) => Math.max(8, Math.floor(((canvas.clientWidth || 320) + GAP) / (CELL + GAP)));
+
 /** The file from its first byte (top left) to its last: what is there, and where each connection is at work. */
 export function drawMap(canvas, { total, done, connections }) {
   const width = canvas.clientWidth || 320;
-  const columns = Math.max(8, Math.floor((width + GAP) / (CELL + GAP)));
+  const columns = columnsOf(canvas);
   const step = (width + GAP) / columns;
   const cells = columns * ROWS;
   const [pen] = fitted(canvas, ROWS * step - GAP);

@@ -3,7 +3,7 @@
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 export function size(bytes) {
-  if (bytes === null || bytes === undefined) return "unknown size";
+  if (bytes === null || bytes === undefined) return "not known";
   let number = bytes;
   let unit = 0;
   while (Math.abs(number) >= 1024 && unit < UNITS.length - 1) {
