@@ -14,9 +14,11 @@ from tests.scripted import Answer, Asked, Scripted
 MIB = 1024 * 1024
 SHOWN = ".row:not([hidden]):not(.blank)"
 STICKING_OUT = """() => [...document.querySelectorAll("#app *:not(#filters *, .unseen, .unseen *)")].filter((each) => {
-    const spills = each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX === "visible" && each.clientWidth;
+    const shown = getComputedStyle(each).overflowX === "visible" && each.clientWidth;
+    const spills = shown && each.scrollWidth > each.clientWidth + 1;
     return each.checkVisibility() && (each.getBoundingClientRect().right > innerWidth || spills);
 }).map((each) => each.outerHTML.slice(0, 80))"""
+"""What is wider than its place, as far as nothing cuts it off."""
 EVIL = "<img src=x onerror=window.hit=1>"
 
 
@@ -141,6 +143,25 @@ def test_what_waits_is_dragged_to_its_place(daemon: Daemon, visit: Visit, flood:
     visit.row("next-3.bin").drag_to(visit.row("next-1.bin"), target_position={"x": 300, "y": 5})
     expect(page.locator("#notices")).to_contain_text("number 2 of 4")
     expect(names).to_have_text([f"next-{number}.bin" for number in (0, 3, 1, 2)])
+
+
+def test_what_waits_is_started_now_and_moved_by_keys(daemon: Daemon, visit: Visit, flood: Flood) -> None:
+    """Alt with an arrow moves the row of the cursor in the queue, and “Start now” takes a slot from another."""
+    daemon.ask("PUT", "/limits", {"rate": 20_000})
+    daemon.add(*(flood.url(40 * MIB, f"slow-{number}.bin", each=2_000) for number in range(6)), connections=1)
+    page = visit.page
+    visit.enter(daemon)
+    page.keyboard.press("3")
+    names = page.locator(f"{SHOWN} .name")
+    expect(names).to_have_text(["slow-3.bin", "slow-4.bin", "slow-5.bin"])
+    page.locator("#rows").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(names).to_have_text(["slow-3.bin", "slow-5.bin", "slow-4.bin"])
+    visit.row("slow-4.bin").click()
+    expect(page.locator("#details .why")).to_contain_text("number 3 of 3")
+    page.get_by_role("button", name="Start now").click()
+    expect(page.locator("#details .state")).to_have_text("Downloading")
 
 
 def test_ten_thousand_rows_stay_fluid(daemon: Daemon, visit: Visit) -> None:

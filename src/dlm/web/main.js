@@ -27,13 +27,13 @@ class Page {
       cancel: (each) => this.actions.cancel([each.download_id], [each]),
       remove: (each) => this.actions.remove([each.download_id], [each]),
       again: (id) => this.actions.order("retry", [id]),
-      first: (id) => this.actions.order("resume", [id], { now: true }).then(() => this.actions.move(id, 1)),
+      first: (id) => this.actions.order("resume", [id], { now: true }),
       closed: (id) => this.closed(id),
     });
     this.list = new List(find("scroller"), this.rows, {
       open: (id) => this.open(id),
       quick: (each) => this.actions.quick(each),
-      move: (id, position) => this.actions.move(id, position).then(() => this.renew()),
+      move: (id, position) => this.move(id, position),
       seen: () => this.seen(),
       chosen: () => this.showSelection(),
       wanted: (index) => attempt(() => this.rows.reach(index)),
@@ -312,8 +312,12 @@ class Page {
     if (!this.rows.queued || index < 0 || this.rows.at(index).phase !== "pending") return;
     const position = index + 1 + step;
     if (position < 1) return;
-    await this.actions.move(this.list.cursor, position);
-    this.renew();
+    await this.move(this.list.cursor, position);
+  }
+
+  async move(id, position) {
+    await this.actions.move(id, position);
+    await attempt(() => this.rows.reload());
   }
 }
 

@@ -4,6 +4,7 @@ import { ask } from "./client.js";
 
 const FIRST_PAGE = 100;
 const PAGE = 1000;
+const PATIENCE = 5000;
 const LANES = ["now", "returning", "interactive", "automatic", "retry"];
 const PRIORITIES = ["high", "normal", "low"];
 
@@ -18,6 +19,7 @@ export class Rows {
     this.loaded = false;
     this.generation = 0;
     this.reading = null;
+    this.later = null;
   }
 
   /** Whether they stand in the order of the queue, and not newest first. */
@@ -93,6 +95,7 @@ export class Rows {
 
   /** What stands from `first` on, as it is now: rows may have come, gone or changed while nobody looked. */
   async renew(first, count) {
+    if (this.queued && this.ids.length > PAGE) return this.reloadLater();
     if (!this.loaded || this.queued || first === 0 && this.ids.length <= FIRST_PAGE) return this.reload();
     const generation = this.generation;
     const start = Math.min(first, Math.max(0, this.ids.length - 1));
@@ -112,6 +115,14 @@ export class Rows {
     this.ids = [...this.ids.slice(0, start), ...fresh, ...kept];
     this.changed();
     return undefined;
+  }
+
+  /** A long queue is many pages: it is not read again each time that something starts. */
+  reloadLater() {
+    this.later ??= setTimeout(() => {
+      this.later = null;
+      this.reload().catch(() => {});
+    }, PATIENCE);
   }
 
   take(downloads) {
