@@ -69,7 +69,7 @@ def test_a_download_is_added_watched_paused_resumed_and_removed(daemon: Daemon, 
     details.get_by_role("button", name="Remove").click()
     page.locator("dialog").get_by_role("button", name="Remove", exact=True).click()
     expect(row).to_have_count(0)
-    assert details.is_hidden()
+    expect(details).to_be_hidden()
     assert daemon.ask("GET", "/downloads")["downloads"] == []
 
 

@@ -179,8 +179,7 @@ class Page {
         this.queue.metrics(event);
         break;
       case "download_removed":
-        if (this.rows.downloads.has(id)) this.rows.remove([id]);
-        this.queue.soon();
+        this.gone([id]);
         break;
       case "lagged":
         this.again();
