@@ -33,7 +33,10 @@ class FaultOut(Outgoing, frozen=True, kw_only=True):
 
 
 class DownloadOut(Outgoing, frozen=True, kw_only=True):
-    """A download as it stands. `status` is the phase, or what is on its way: `pausing`, `cancelling`."""
+    """A download as it stands. `status` is the phase, or what is on its way: `pausing`, `cancelling`.
+
+    `position` orders those that were moved within their lane and priority; `null` is behind them, by the time of addition.
+    """
 
     download_id: str
     status: str
@@ -46,6 +49,7 @@ class DownloadOut(Outgoing, frozen=True, kw_only=True):
     speed: float | None
     priority: PriorityName
     lane: LaneName
+    position: float | None
     group: str | None
     due: float | None
     attempts: int
@@ -75,6 +79,7 @@ class DownloadOut(Outgoing, frozen=True, kw_only=True):
             speed=round(sample.smoothed_speed, 1) if sample else None,
             priority=download.priority.name.lower(),  # type: ignore[arg-type]  # the names are those of the literal
             lane=download.lane.name.lower(),  # type: ignore[arg-type]
+            position=download.position,
             group=download.group,
             due=download.due,
             attempts=download.attempts,

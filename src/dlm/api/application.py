@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dlm.api import rest, streams
+from dlm.api import page, rest, streams
 from dlm.api.feed import Feed
 from dlm.api.guard import Guard
 from dlm.api.problem import problem_of
@@ -34,6 +34,7 @@ class Application:
             routes=[
                 *rest.routes(downloads, house),
                 *streams.routes(self._feed),
+                *page.routes(),
                 Route("/openapi.json", _openapi, methods=["GET"]),
                 Route("/health", _health(downloads), methods=["GET"]),
             ],

@@ -53,6 +53,7 @@ def download_of(told: answers.DownloadOut) -> Download:
         group=told.group,
         lane=Lane[told.lane.upper()],
         priority=Priority[told.priority.upper()],
+        position=told.position,
         due=told.due,
         attempts=told.attempts,
     )
