@@ -67,6 +67,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "starlette": ("dlm/api/",),
     "uvicorn": ("dlm/api/",),
     "msgspec": ("dlm/api/",),
+    "prometheus_client": ("dlm/api/",),
 }
 NAMED = re.compile(r"(dlm(?:\.\w+)+)(?::\w+)?")
 PURE = ("dlm/model/", "dlm/policy/", "dlm/intake/")

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dlm.api import page, rest, streams
+from dlm.api import metrics, page, rest, streams
 from dlm.api.feed import Feed
 from dlm.api.guard import Guard
+from dlm.api.metrics import Metrics
 from dlm.api.problem import problem_of
 from dlm.api.reading import House
 from dlm.api.refused import Refused
@@ -29,13 +30,15 @@ class Application:
     """What the daemon answers. `names` are host names, beside addresses and `localhost`, by which it may be asked."""
 
     def __init__(self, downloads: Downloads, house: House, tokens: Tokens, clock: Clock, names: Collection[str] = ()) -> None:
-        self._feed = Feed(downloads, clock)
+        self._metrics = Metrics(downloads, clock)
+        self._feed = Feed(downloads, clock, self._metrics.observe)
         app = Starlette(
             routes=[
-                *rest.routes(downloads, house),
+                *rest.routes(downloads, house, self._metrics),
                 *streams.routes(self._feed),
                 *page.routes(),
                 Route("/openapi.json", _openapi, methods=["GET"]),
+                metrics.route(self._metrics, self._feed),
                 Route("/health", _health(downloads), methods=["GET"]),
             ],
             exception_handlers={HTTPException: rest.unmatched},
@@ -51,13 +54,14 @@ class Application:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """What goes on beside the answers: following what happens."""
-        following = asyncio.create_task(self._feed.run())
+        """What goes on beside the answers: following and counting what happens."""
+        beside = [asyncio.create_task(self._feed.run()), asyncio.create_task(self._metrics.run())]
         try:
             yield
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for each in beside:
+                each.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def _openapi(request: Request) -> Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -111,10 +111,11 @@ class Reader:
 
 
 class Feed:
-    """Follows `downloads` while it runs, and tells every reader."""
+    """Follows `downloads` while it runs, and tells every reader; `observe` hears of every event, once."""
 
-    def __init__(self, downloads: Downloads, clock: Clock) -> None:
+    def __init__(self, downloads: Downloads, clock: Clock, observe: Callable[[EventOut], None] = lambda _event: None) -> None:
         self._downloads = downloads
+        self._observe = observe
         self._clock = clock
         self._readers: list[Reader] = []
         self._closed = False
@@ -128,7 +129,9 @@ class Feed:
         metrics = asyncio.create_task(self._measure())
         try:
             async for event in self._downloads.events(-1):
-                self._publish(told(event))
+                out = told(event)
+                self._observe(out)
+                self._publish(out)
         finally:
             metrics.cancel()
             self.close()

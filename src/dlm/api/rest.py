@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -27,19 +29,28 @@ LARGEST_HEAVY = 16 * 1024 * 1024
 Answering = Callable[[Request], Awaitable[Response]]
 
 
-def routes(downloads: Downloads, house: House) -> list[Route]:
+class Timing(Protocol):
+    """Who notes what answers take."""
+
+    def timed(self, command: str, run: Callable[[], Awaitable[Response]]) -> Awaitable[Response]:
+        """The same answer; what it took is noted."""
+
+
+def routes(downloads: Downloads, house: House, timing: Timing) -> list[Route]:
     """A route for each path, with all of its methods."""
     answers = Answers()
     by_path: dict[str, dict[str, Command]] = {}
     for command in COMMANDS:
         by_path.setdefault(command.path, {})[command.method] = command
     return [
-        Route(ROOT + path, _endpoint(commands, downloads, house, answers), methods=list(commands), include_in_schema=False)
+        Route(
+            ROOT + path, _endpoint(commands, downloads, house, answers, timing), methods=list(commands), include_in_schema=False
+        )
         for path, commands in by_path.items()
     ]
 
 
-def _endpoint(commands: dict[str, Command], downloads: Downloads, house: House, answers: Answers) -> Answering:
+def _endpoint(commands: dict[str, Command], downloads: Downloads, house: House, answers: Answers, timing: Timing) -> Answering:
     async def answer(request: Request) -> Response:
         command = commands["GET" if request.method == "HEAD" else request.method]
         try:
@@ -47,7 +58,8 @@ def _endpoint(commands: dict[str, Command], downloads: Downloads, house: House, 
             body = await _body(request, command)
             asked = Asked(downloads, house, request.path_params.get("id", ""), request.query_params, body)
             _known(request, command)
-            return await answers.once(request, body, lambda: _carried_out(command, asked, request))
+            run = partial(_carried_out, command, asked, request)
+            return await timing.timed(command.name, lambda: answers.once(request, body, run))
         except Refused as refused:
             return problem_response(refused.problem)
         except DlmError as error:
