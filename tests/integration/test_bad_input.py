@@ -61,7 +61,7 @@ def hold_nothing_left(folder: Path, *known: str) -> None:
         (["get", GOOD, "--user", "a:b", "--bearer", "c"], ("--user and --bearer",)),
         # checksums
         (["get", GOOD, "--checksum", "nonsense"], ("--checksum", "ALGORITHM=HEX")),
-        (["get", GOOD, "--checksum", "crc32=00000000"], ("--checksum", "sha-256")),
+        (["get", GOOD, "--checksum", "adler32=00000000"], ("--checksum", "sha-256")),
         (["get", GOOD, "--checksum", f"sha-256={SHORT}"], ("64 hexadecimal digits", "has 62")),
         (["get", GOOD, "--checksum", "sha-256="], ("64 hexadecimal digits",)),
         (["get", GOOD, "--checksum", "md5=" + "g" * 32], ("--checksum",)),
