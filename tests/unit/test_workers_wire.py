@@ -223,3 +223,10 @@ def test_a_foreign_error_is_a_defect_with_its_repr() -> None:
     error = Failure.of(ZeroDivisionError("by zero")).error()
     assert error.kind == "Defect"
     assert str(error) == "dlm met a defect of its own: ZeroDivisionError('by zero')"
+
+
+def test_enumerations_travel_by_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However this version of Python would write them: 3.11.2 names `getattr`, which no frame may."""
+    monkeypatch.setattr(Phase, "__reduce_ex__", lambda self, _protocol: (getattr, (Phase, self.name)))
+    (decoded,) = wire.Decoder().feed(wire.encode(FRAMES[0]))
+    assert decoded == FRAMES[0]

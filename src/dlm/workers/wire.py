@@ -16,6 +16,8 @@ import pickle
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
 
 from dlm.model.download import DownloadId
 from dlm.model.error import DlmError
@@ -161,10 +163,18 @@ Frame = Carry | Halt | Limit | Offer | Acknowledge | Reject | Commit | Post | En
 
 def encode(frame: Frame) -> bytes:
     """The frame as bytes. Raises `Defect` when it is too large."""
-    body = pickle.dumps(frame, pickle.HIGHEST_PROTOCOL)
+    written = io.BytesIO()
+    _OurPickler(written, pickle.HIGHEST_PROTOCOL).dump(frame)
+    body = written.getvalue()
     if len(body) > LARGEST:
         raise Defect(f"dlm met a defect of its own: a message of {len(body)} bytes between its processes")
     return _LENGTH.pack(len(body)) + body
+
+
+class _OurPickler(pickle.Pickler):
+    def reducer_override(self, obj: object) -> Any:
+        # Python 3.11.0 to 3.11.3 write members of enumerations by `getattr`, which the other side does not take.
+        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
 
 
 class Decoder:
