@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlm.model.resource import Digest, Mirror, Part, Resource
-from dlm.policy.hearsay import may_name, proves
+from dlm.policy.hearsay import may_name
 from dlm.protocols.http.fields import Fields
 from dlm.protocols.http.links import MOST_LINKS, Link, links, mirrors
 from dlm.protocols.http.mirrors import MOST_NAMED, with_named_mirrors
@@ -137,9 +137,8 @@ def test_what_may_be_named(source: str, target: str, proved: bool, wanted: bool)
 
 def test_what_proves() -> None:
     """A strong digest; neither none nor a weak one."""
-    assert proves(Digest("sha-256", bytes(32)))
-    assert not proves(Digest("md5", bytes(16)))
-    assert not proves(None)
+    assert Digest("sha-256", bytes(32)).proves
+    assert not Digest("md5", bytes(16)).proves
 
 
 def resource(*digests: Digest, encoded: bool = False) -> Resource:

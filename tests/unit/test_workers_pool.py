@@ -416,7 +416,7 @@ def test_what_is_no_frame_ends_the_child() -> None:
         _, task = await bench.carry()
         child = bench.crew.children[0]
         assert child._channel._transport is not None
-        child._channel._transport.write(b"\x00\x00\x00\x03abc")
+        child._channel._transport.write(b"\x00\x00\x00\x03" + bytes(4) + b"abc")
         await settle()
         with pytest.raises(WorkerLost):
             await task

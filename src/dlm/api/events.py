@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
 
 import msgspec
 
@@ -33,6 +32,7 @@ from dlm.model.event import (
     RuntimeWarned,
 )
 from dlm.model.message import Progressed
+from dlm.model.units import tenths
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -219,8 +219,3 @@ def progress_event(progress: Progressed) -> ProgressEvent:
         limited=progress.limited,
         note=progress.note,
     )
-
-
-def tenths(number: float | None) -> float | None:
-    """Rounded to one digit; `None` for what is not finite, which JSON lacks."""
-    return round(number, 1) if number is not None and isfinite(number) else None

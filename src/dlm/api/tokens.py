@@ -39,7 +39,6 @@ class Tokens:
     """The tokens of one state directory. Read anew when another process has changed them."""
 
     def __init__(self, directory: str) -> None:
-        self._directory = directory
         self._path = os.path.join(directory, "tokens.json")
         self._first = os.path.join(directory, "token")
         self._read: tuple[tuple[int, int], tuple[Token, ...]] | None = None

@@ -24,7 +24,6 @@ ends); its `exit_code` is what the process would return for this download alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import Any, TextIO
 
 from dlm.cli.facts import error_facts, json_line, result_code
@@ -42,6 +41,7 @@ from dlm.model.event import (
 )
 from dlm.model.message import Progressed
 from dlm.model.phase import FINAL_PHASES, Phase, status
+from dlm.model.units import tenths
 from dlm.ports import Outcome
 
 
@@ -173,8 +173,3 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         **error_facts(download),
         "exit_code": result_code(download),
     }
-
-
-def tenths(number: float | None) -> float | None:
-    """Rounded to one digit; `None` for what is not finite, which JSON lacks."""
-    return round(number, 1) if number is not None and isfinite(number) else None

@@ -54,6 +54,11 @@ class Digest:
             raise InvalidRequest(f"a {name} checksum has {2 * size} hexadecimal digits, '{match[2]}' has {len(match[2])}")
         return cls(name, bytes.fromhex(match[2]))
 
+    @property
+    def proves(self) -> bool:
+        """Whether a file that matches it is the right one, whoever sent it; else it only finds accidents."""
+        return self.algorithm in STRENGTH
+
     def __str__(self) -> str:
         return f"{self.algorithm}={self.value.hex()}"
 

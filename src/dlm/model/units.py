@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 
 from dlm.model.error import InvalidRequest
 from dlm.model.span import Span
@@ -72,3 +73,8 @@ def format_duration(seconds: float | None) -> str:
     minutes, left = divmod(rest, 60)
     clock = f"{hours}:{minutes:02}:{left:02}" if hours or days else f"{minutes}:{left:02}"
     return f"{days}d {clock}" if days else clock
+
+
+def tenths(number: float | None) -> float | None:
+    """Rounded to one digit, for JSON; `None` for what is not finite, which JSON lacks."""
+    return round(number, 1) if number is not None and isfinite(number) else None

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from dlm.model.download import DownloadSpec
 from dlm.model.error import DlmError, InvalidRequest
 from dlm.model.resource import Digest, Resource
-from dlm.policy.hearsay import may_name, proves
+from dlm.policy.hearsay import may_name
 from dlm.policy.redirect import origin
 
 _ENDINGS = (".meta4", ".metalink")
@@ -53,7 +53,7 @@ def described(
     """
     source = own.mirrors[0].resolved or own.mirrors[0].uri
     judged = spec.checksum if alone and spec.checksum is not None else digest
-    kept = tuple(uri for uri in uris if may_name(source, uri, proved=proves(judged)))
+    kept = tuple(uri for uri in uris if may_name(source, uri, proved=judged is not None and judged.proves))
     if not kept:
         raise InvalidRequest("none of its addresses may be named by a server that is elsewhere, or without a strong digest")
     folder, file = os.path.split(name)

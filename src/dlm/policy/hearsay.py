@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from dlm.model.address import check_uri
 from dlm.model.error import InvalidRequest
-from dlm.model.resource import STRENGTH, Digest
 
 SCHEMES = frozenset({"http", "https", "ftp", "ftpes", "ftps"})
 _SEALED = frozenset({"https", "ftpes", "ftps", "sftp"})
@@ -35,11 +34,6 @@ def may_name(source: str, target: str, *, proved: bool) -> bool:
     if urlsplit(source).scheme in _SEALED and scheme not in _SEALED and not proved:
         return False
     return not _is_local(_host(target)) or _is_local(_host(source))
-
-
-def proves(digest: Digest | None) -> bool:
-    """Whether a file that matches it is the right one, whoever sent it."""
-    return digest is not None and digest.algorithm in STRENGTH
 
 
 def _host(uri: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dlm.model.resource import STRENGTH, Resource
+from dlm.model.resource import Resource
 from dlm.model.span import Span, total
 
 BLOCK = 16 * 1024
@@ -72,5 +72,5 @@ def objection(known: Resource, size: int, other: Resource) -> str | None:
 
 def states_the_same(known: Resource, other: Resource) -> bool:
     """Whether both state the same digest, by an algorithm whose match proves the content."""
-    strong = {digest for digest in known.part.digests if digest.algorithm in STRENGTH}
+    strong = {digest for digest in known.part.digests if digest.proves}
     return not strong.isdisjoint(other.part.digests)

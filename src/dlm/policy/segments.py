@@ -134,7 +134,7 @@ class SegmentMap:
                 # Its own part of the past would count as done again.
                 self._done = merge([*self._done, Span(lease.start, lease.position)])
                 lease.start = lease.position
-        self._done = [rest for each in self._done for rest in subtract(each, [span])]
+        self.forget([span])
 
     def forget(self, spans: Iterable[Span]) -> None:
         """These bytes are wrong: what of them is done is free again. What a lease has written is not touched."""

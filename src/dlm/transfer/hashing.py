@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dlm.model.checksums import growing
 from dlm.model.download import Place
 from dlm.model.error import PartLost
-from dlm.model.resource import STRENGTH, Digest
+from dlm.model.resource import Digest
 from dlm.ports import Sink
 from dlm.transfer.thread_step import ThreadStep
 
@@ -39,11 +39,6 @@ class RunningDigest:
     def matches(self) -> bool:
         """Whether it is the one that is wanted."""
         return self._hash.digest() == self.wanted.value
-
-    @property
-    def proves(self) -> bool:
-        """Whether a match proves the content, instead of only finding accidents."""
-        return self.wanted.algorithm in STRENGTH
 
     @property
     def found(self) -> str:

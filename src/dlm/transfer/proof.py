@@ -81,7 +81,7 @@ class Proof:
             await self.hasher.catch_up()
         work, digest, pieces = self._work, self._digest, self._pieces
         verified = judge(work.resource, work.sink.place.name, work.segments.done(), digest, users=self._users, joined=joined)
-        if pieces is not None and pieces.prove and (digest is None or not digest.proves):
+        if pieces is not None and pieces.prove and (digest is None or not digest.wanted.proves):
             return replace(verified, how=Verification.VERIFIED, by=f"pieces {pieces.algorithm}")
         return verified
 

@@ -22,6 +22,7 @@ from dlm.model.message import MirrorDropped
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
 from dlm.policy.continuity import may_continue, may_split
+from dlm.policy.hearsay import SCHEMES
 from dlm.policy.sampling import BLOCKS, ENOUGH, FIRST_AUDIT, LEAST, objection, states_the_same
 from dlm.ports import Sources
 from dlm.transfer.inquest import Inquest
@@ -32,8 +33,6 @@ from dlm.transfer.work import Work
 
 WORTH = 1024 * 1024
 """Bytes that must be left to fetch for another mirror to be asked, while there is one."""
-STRANGERS = frozenset({"http", "https", "ftp", "ftpes", "ftps"})
-"""Schemes of the addresses that a server may name."""
 
 
 class Unfit(Exception):
@@ -78,7 +77,7 @@ class Recruiter:
             known.add(self._work.supplier.mirror.uri)
         for mirror in mirrors:
             scheme = mirror.uri.partition(":")[0].lower()
-            if mirror.uri not in known and (not mirror.stranger or scheme in STRANGERS):
+            if mirror.uri not in known and (not mirror.stranger or scheme in SCHEMES):
                 known.add(mirror.uri)
                 self.spent.discard(mirror.uri)
                 self._waiting.append(mirror)

@@ -1,4 +1,4 @@
-"""What a pool and its children say to each other: frames over a socket, each a length and a pickled value.
+"""What a pool and its children say to each other: frames over a socket, each a length, a checksum and a pickled value.
 
 Rules
 -----
@@ -6,6 +6,8 @@ Rules
   that is why a pickle may be trusted here, and nowhere else.
 * Still, only frames come through, and only values of the model inside them. Whatever names another class or a function
   is a defect, and ends the channel.
+* What is damaged is never unpickled: a few wrong bytes can ask for all the memory there is, or break CPython's unpickler
+  ("deallocated bytearray object has exported buffers").
 * Errors travel as the class of ours that they are, with their attributes and without their traceback.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+from binascii import crc32
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,7 +29,8 @@ from dlm.model.queue import Rates
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a frame at most. A checkpoint of a million spans takes 20 MiB; more than this is a length that was misread."""
-_LENGTH = struct.Struct(">I")
+_HEAD = struct.Struct(">II")
+"""The length of the body, and its CRC-32."""
 _UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -38,7 +42,7 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
-"""What damaged pickles are known to raise."""
+"""What pickles of another version of the program may raise."""
 _PLAIN = (str, int, float, tuple, type(None))
 
 
@@ -168,7 +172,7 @@ def encode(frame: Frame) -> bytes:
     body = written.getvalue()
     if len(body) > LARGEST:
         raise Defect(f"dlm met a defect of its own: a message of {len(body)} bytes between its processes")
-    return _LENGTH.pack(len(body)) + body
+    return _HEAD.pack(len(body), crc32(body)) + body
 
 
 class _OurPickler(pickle.Pickler):
@@ -188,14 +192,14 @@ class Decoder:
         rest = self._rest
         rest += chunk
         frames, start = [], 0
-        while len(rest) - start >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(rest, start)
+        while len(rest) - start >= _HEAD.size:
+            length, checksum = _HEAD.unpack_from(rest, start)
             if length > LARGEST:
                 raise Defect(f"dlm met a defect of its own: a message of {length} bytes between its processes")
-            stop = start + _LENGTH.size + length
+            stop = start + _HEAD.size + length
             if len(rest) < stop:
                 break
-            frames.append(_decode(bytes(rest[start + _LENGTH.size : stop])))
+            frames.append(_decode(bytes(rest[start + _HEAD.size : stop]), checksum))
             start = stop
         del rest[:start]
         return frames
@@ -209,7 +213,9 @@ class _OurUnpickler(pickle.Unpickler):
         return found
 
 
-def _decode(body: bytes) -> Frame:
+def _decode(body: bytes, checksum: int) -> Frame:
+    if crc32(body) != checksum:
+        raise Defect("dlm met a defect of its own: a message between its processes was damaged")
     try:
         frame = _OurUnpickler(io.BytesIO(body)).load()
     except _UNREADABLE as error:

@@ -43,11 +43,6 @@ class Reply:
         """Whether the command was carried out."""
         return 200 <= self.code < 300
 
-    @property
-    def is_unknown(self) -> bool:
-        """Whether the server does not know the command, or not in this form."""
-        return self.code in {500, 501, 502, 504}
-
     def __str__(self) -> str:
         return f"{self.code} {self.text.splitlines()[-1]}" if self.text else str(self.code)
 

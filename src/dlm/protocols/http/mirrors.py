@@ -40,9 +40,8 @@ def _spelling(uri: str) -> tuple[str, ...]:
 
 
 def _named(replies: Sequence[tuple[str, Fields]], digests: Sequence[Digest]) -> Iterator[str]:
-    from dlm.policy.hearsay import proves
     from dlm.protocols.http.links import mirrors  # few replies have any, and its grammar takes time to compile
 
-    proved = any(map(proves, digests))
+    proved = any(digest.proves for digest in digests)
     for base, fields in replies:
         yield from mirrors(base, fields, proved=proved)
