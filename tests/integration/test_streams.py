@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from dlm.api.scope import Scope
+from dlm.api.tokens import Tokens
 from tests.conftest import RunDlm
 from tests.daemons import RunningDaemon
 from tests.hostile import HostileServer, content
@@ -144,6 +146,31 @@ def test_others_get_no_server_sent_events(daemon: RunningDaemon, headers: dict[s
     response = connection.getresponse()
     assert (response.status, json.loads(response.read())["status"]) == (status, status)
     connection.close()
+
+
+def test_a_revoked_token_hears_no_more(daemon: RunningDaemon) -> None:
+    """What is open with it, a WebSocket and server-sent events, ends; another token's goes on."""
+
+    async def story() -> None:
+        tokens = Tokens(str(daemon.state))
+        reading = {"Authorization": f"Bearer {tokens.make('tablet', Scope.READ, 1.0)}"}
+        there = ("127.0.0.1", urlsplit(daemon.url).port or 0)
+        async with listen(daemon, additional_headers=reading) as socket, listen(daemon) as owner:
+            reader, writer = await asyncio.open_connection(*there)
+            head = f"GET {EVENTS}/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {reading['Authorization']}\r\n\r\n"
+            writer.write(head.encode())
+            await reader.readuntil(b": dlm")
+            tokens.revoke("tablet")
+            async with asyncio.timeout(30):
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+                await reader.readuntil(b"\r\n0\r\n")
+            assert (socket.close_code, socket.close_reason) == (1008, "this token is not known any more")
+            await asyncio.to_thread(add, daemon, "http://127.0.0.1:1/x", paused=True)
+            await heard(owner, "download_added")
+            writer.close()
+
+    asyncio.run(story())
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""Wrong tokens are counted by peer, so that nobody tries many of them."""
+"""Wrong tokens are counted by peer, so that nobody tries many of them.
+
+A right token is always let in. Many share an address, above all behind a proxy: a page that is still open with a token of
+yesterday must not lock its owner out, and 256 random bits are not guessed by trying.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ PEERS = 10_000
 
 
 class Attempts:
-    """How long each peer has to wait before its next token is looked at. A right one changes nothing: it may be another's."""
+    """How long each peer has to wait before its next wrong token counts. A right one changes nothing: it may be another's."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -24,7 +24,7 @@ from dlm.ports import Clock, DownloadQuery, Downloads
 CAPACITY = 1_000
 """Lines kept for a reader."""
 METRICS = 1.0
-"""Seconds between two of `download_metrics`."""
+"""Seconds between two of `download_metrics`, and between two looks at whether each reader may still read."""
 _ENDS = frozenset(phase.value for phase in FINAL_PHASES)
 
 
@@ -54,10 +54,11 @@ class Line:
 
 
 class Reader:
-    """An asynchronous iterator over lines. `interest` may be changed while it is read."""
+    """An asynchronous iterator over lines. `interest` may be changed while it is read; `still` says whether it may read."""
 
-    def __init__(self, interest: Interest, capacity: int = CAPACITY) -> None:
+    def __init__(self, interest: Interest, capacity: int = CAPACITY, still: Callable[[], bool] = lambda: True) -> None:
         self.interest = interest
+        self.still = still
         self.after = -1
         """Recorded events up to this one have been read already, by a replay."""
         self._capacity = capacity
@@ -142,9 +143,9 @@ class Feed:
         for reader in self._readers:
             reader.close()
 
-    def read(self, interest: Interest, capacity: int = CAPACITY) -> Reader:
-        """Everything from now on. `leave` it when it is not read any more."""
-        reader = Reader(interest, capacity)
+    def read(self, interest: Interest, capacity: int = CAPACITY, still: Callable[[], bool] = lambda: True) -> Reader:
+        """Everything from now on. `leave` it when it is not read any more; it ends when `still` says no."""
+        reader = Reader(interest, capacity, still)
         self._readers.append(reader)
         if self._closed:
             reader.close()
@@ -188,11 +189,18 @@ class Feed:
             self._groups[id] = group
         self._schemes[id] = urlsplit(uri).scheme.lower() or "other"
 
+    def _send_away(self) -> None:
+        """End what is read with a token that has been revoked since."""
+        for reader in self._readers:
+            if not reader.still():
+                reader.close()
+
     async def _measure(self) -> None:
         """Tell the numbers once a second while something moves, and once when nothing does any more."""
         moved = True
         while True:
             await self._clock.sleep(METRICS)
+            self._send_away()
             with suppress(DlmError):
                 stats = await self._downloads.stats() if self._readers else None
                 if stats is None or not (stats.active or moved):

@@ -2,6 +2,7 @@
 
 It holds for REST, for the streams of events, for the page and for what is added later, because nothing is behind it that it
 does not see. `scope["state"]["granted"]` is what the token allows, `None` without one: each route says what it needs.
+`scope["state"]["still"]` tells whether it allows that still: what is open for long asks from time to time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dlm.api.attempts import Attempts
 from dlm.api.problem import MEDIA_TYPE, Problem, problem
 from dlm.api.tokens import Tokens
 from dlm.api.writing import encoded
+from dlm.model.error import StateUnusable
 from dlm.ports import Clock
 
 PROTOCOL = "dlm.token."
@@ -60,17 +62,23 @@ class Guard:
         presented = _presented(scope)
         granted = granting.Scope.ADMIN if head.local else None
         if presented is not None and not head.local:
-            wait = self._attempts.wait(peer)
-            if wait > 0:
-                await _refuse(scope, send, problem(429, f"too many wrong tokens came from here: wait {wait:.0f} s"))
-                return
             granted = self._tokens.scope_of(presented)
             if granted is None:
+                wait = self._attempts.wait(peer)
+                if wait > 0:
+                    await _refuse(scope, send, problem(429, f"too many wrong tokens came from here: wait {wait:.0f} s"))
+                    return
                 self._attempts.failed(peer)
                 await _refuse(scope, send, problem(401, "this token is not known here: 'dlm token' on the server shows one"))
                 return
-        scope.setdefault("state", {})["granted"] = granted
+        scope.setdefault("state", {}).update(granted=granted, still=lambda: self._still(granted, presented))
         await self._app(scope, receive, _armoured(send))
+
+    def _still(self, granted: granting.Scope | None, presented: str | None) -> bool:
+        try:
+            return self._local or presented is None or self._tokens.scope_of(presented) is granted
+        except StateUnusable:
+            return False
 
 
 def _head(scope: Scope, *, local: bool) -> Head:

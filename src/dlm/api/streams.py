@@ -8,7 +8,8 @@ Both answer `since=SEQ` with what was recorded after it, and then what happens f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -33,7 +34,7 @@ HEARTBEAT = 15.0
 MOST_IDS = 2_000
 LARGEST_MESSAGE = 64 * 1024
 LARGEST_SEQ = 2**63 - 1
-_POLICY, _TRY_LATER = 1008, 1013
+_GOING_AWAY, _POLICY, _TRY_LATER = 1001, 1008, 1013
 MOST_READERS = 500
 
 
@@ -61,8 +62,9 @@ def routes(feed: Feed) -> list[BaseRoute]:
         except Refused as refused:
             return problem_response(refused.problem)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        begin = partial(feed.read, interest, still=request.state.still)
         return StreamingResponse(
-            _sent_events(feed, since, interest, follow=follow), headers=headers, media_type="text/event-stream"
+            _sent_events(feed, since, begin, follow=follow), headers=headers, media_type="text/event-stream"
         )
 
     return [WebSocketRoute(f"{ROOT}/events", socket), Route(f"{ROOT}/events/stream", stream, methods=["GET"])]
@@ -93,8 +95,8 @@ async def lines_of(feed: Feed, since: int | None, reader: Reader) -> AsyncIterat
 # --- server-sent events -----------------------------------------------------------------------------------------------
 
 
-async def _sent_events(feed: Feed, since: int | None, interest: Interest, *, follow: bool) -> AsyncIterator[bytes]:
-    reader = feed.read(interest)
+async def _sent_events(feed: Feed, since: int | None, begin: Callable[[], Reader], *, follow: bool) -> AsyncIterator[bytes]:
+    reader = begin()  # here, because what is never iterated over never ends
     if not follow:
         reader.close()
     lines = lines_of(feed, since, reader)
@@ -142,7 +144,7 @@ async def _talk(websocket: WebSocket, feed: Feed) -> None:
     if spoken is None and any(each.startswith(PROTOCOL) for each in offered):
         await websocket.close(_POLICY, f"offer the subprotocol {SPOKEN} beside the token")
         return
-    reader = feed.read(interest)
+    reader = feed.read(interest, still=websocket.state.still)
     await websocket.accept(spoken)
     telling = asyncio.create_task(_tell(websocket, feed, since, reader))
     hearing = asyncio.create_task(_hear(websocket, reader))
@@ -159,7 +161,10 @@ async def _tell(websocket: WebSocket, feed: Feed, since: int | None, reader: Rea
     try:
         async for line in lines_of(feed, since, reader):
             await websocket.send_text(line.json.decode())
-        await websocket.close(1001, "dlm is stopping")
+        if reader.still():
+            await websocket.close(_GOING_AWAY, "dlm is stopping")
+        else:
+            await websocket.close(_POLICY, "this token is not known any more")
     except (WebSocketDisconnect, RuntimeError):
         return  # it has gone away; Starlette says so in either way
 
