@@ -13,6 +13,7 @@ from dlm.model.download import DownloadId, DownloadSpec
 from dlm.model.error import Conflict, DiskFull, InvalidRequest, NotFound, ServerBusy, WorkerLost
 from dlm.model.message import Commitment, ConnectionEnded, Observed, Progressed, Published, Start
 from dlm.model.queue import Rates
+from dlm.workers.member import LOOK, LOOKS
 from dlm.workers.pool import IDLE, WorkerPool
 from dlm.workers.process import Process
 from dlm.workers.wire import Acknowledge, Commit, Ended, Failure, Load, Post, Reject
@@ -387,7 +388,9 @@ def test_a_child_without_work_is_let_go_after_a_minute() -> None:
         await task
         await bench.clock.turn(IDLE - 1)
         second, task = await bench.carry()
-        await bench.clock.turn(IDLE)
+        for _ in range(2):
+            await bench.clock.turn(IDLE / 2)
+            await child.say(Load(1.0, 1))
         assert not child.is_gone()
         await child.say(Ended(second))
         await task
@@ -396,6 +399,38 @@ def test_a_child_without_work_is_let_go_after_a_minute() -> None:
         assert bench.pool.carriers == 0
         await bench.carry()
         assert len(bench.crew.children) == 2
+
+    play(scenario)
+
+
+def test_a_child_that_hangs_is_killed_and_its_downloads_are_lost_to_it() -> None:
+    """One that carries something and says nothing for a minute; one that says how busy it is lives as long as it likes."""
+
+    async def scenario(bench: Bench) -> None:
+        _, task = await bench.carry()
+        child = bench.crew.children[0]
+        for _ in range(3):
+            await bench.clock.turn(LOOK * (LOOKS - 1))
+            await child.say(Load(1.0, 1))
+        assert not child.was_killed()
+        await bench.clock.turn(LOOK * (LOOKS + 1))
+        assert child.was_killed()
+        with pytest.raises(WorkerLost, match="it said nothing for a long time"):
+            await task
+
+    play(scenario)
+
+
+def test_a_child_without_work_may_be_silent() -> None:
+    """It has nothing to say."""
+
+    async def scenario(bench: Bench) -> None:
+        first, task = await bench.carry()
+        child = bench.crew.children[0]
+        await child.say(Ended(first))
+        await task
+        await bench.clock.turn(IDLE - 1)
+        assert not child.was_killed()
 
     play(scenario)
 
@@ -507,7 +542,7 @@ def test_without_limits_nothing_is_said_of_them() -> None:
         bench.pool.limit(Rates(), {})
         await bench.clock.turn(5.0)
         assert [child.limits for child in bench.crew.children] == [[], []]
-        assert bench.clock._sleepers == []
+        assert bench.pool._dealing is None
 
     play(scenario)
 

@@ -4,6 +4,7 @@ started            → frames go out, also before it listens
 Carry              → its commitments are made durable, its news passed on
 Ended              → when all its commitments are through, the carry is over
 cancelled          → Halt, then Ended; a child that says nothing for `PATIENCE` is killed
+silent for long    → killed: one that carries something speaks every second (`relay.BEAT`)
 the socket ends    → the process is buried, and all that it carried is lost
 """
 
@@ -28,6 +29,9 @@ PATIENCE = 5.0
 """Seconds of silence after which a child that was told to stop something is killed."""
 LONGEST_HALT = 30.0
 """Seconds that stopping may take in all, while the child says that it lives: a slow disk is no dead process."""
+LOOK, LOOKS = 5.0, 12
+"""Seconds between two looks at whether a child that carries something has spoken, and how many in vain are too many. Looks are
+counted and not seconds: when this very process was stopped for an hour, that is one."""
 FAREWELL = 2.0
 """Seconds that a child without work has to end."""
 
@@ -57,6 +61,8 @@ class Member:
         self._errands: dict[DownloadId, Errand] = {}
         self._burial: asyncio.Task[None] | None = None
         self._reason = ""
+        self._spoke = True
+        self._watching: asyncio.Task[None] | None = None
         self._heard = clock.monotonic()
         self._load: tuple[float, float] | None = None
         self._busy = 0.0
@@ -80,6 +86,8 @@ class Member:
         id = start.download.id
         errand = Errand(reporter, asyncio.get_running_loop().create_future())
         self._errands[id] = errand
+        if self._watching is None:
+            self._watching = asyncio.ensure_future(self._watch())
         running = asyncio.ensure_future(self._run(start, errand))
         try:
             await asyncio.shield(running)
@@ -101,6 +109,8 @@ class Member:
                 await asyncio.wait(errand.commits)
         finally:
             del self._errands[start.download.id]
+            if not self._errands:
+                self._look_away()
         if failure is not None:
             raise failure.error()
 
@@ -110,7 +120,24 @@ class Member:
         begun = self._clock.monotonic()
         while (left := min(max(begun, self._heard) + PATIENCE, begun + LONGEST_HALT) - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
-        self._reason = "it did not stop a download when told, and "
+        self._kill("it did not stop a download when told")
+
+    async def _watch(self) -> None:
+        """Kill it when it hangs: what it carries is fetched by another then, from the checkpoints on."""
+        silent = 0
+        while silent < LOOKS:
+            self._spoke = False
+            await self._clock.sleep(LOOK)
+            silent = 0 if self._spoke else silent + 1
+        self._kill("it said nothing for a long time")
+
+    def _look_away(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+
+    def _kill(self, reason: str) -> None:
+        self._reason = f"{reason}, and "
         self._process.kill()
         self._bury()
 
@@ -128,7 +155,7 @@ class Member:
     # what the child says -----------------------------------------------------------------------------------------------
 
     def _received(self, frame: Frame) -> None:
-        self._heard = self._clock.monotonic()
+        self._heard, self._spoke = self._clock.monotonic(), True
         match frame:
             case Commit():
                 self._commit(frame)
@@ -196,6 +223,7 @@ class Member:
 
     async def _see_off(self) -> None:
         """Wait for the process's end, and tell all whose downloads it carried."""
+        self._look_away()
         how = await self._process.ended(FAREWELL)
         self._channel.close()
         failure = Failure(WorkerLost, f"the process that carried it is gone: {self._reason}{how}")
