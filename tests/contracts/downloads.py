@@ -77,14 +77,15 @@ class AddingContract(DownloadsSuite):
         """Address, place, priority, group, lane, time; and what is in the queue already is told, not added."""
 
         async def scenario(downloads: Downloads, house: House) -> None:
-            one = wish(priority=Priority.HIGH, group="g", lane=Lane.NOW, changes={"limit_rate": 5000})
+            one = wish(priority=Priority.HIGH, group="g", lane=Lane.NOW, changes={"limit_rate": 5000, "output": "mine.bin"})
             later = wish("mem://host/later.bin", start_at=house.clock.wall() + 3600)
             first, second = await downloads.add([one, later])
             found = first.download
             assert (found.phase, found.priority, found.group, found.lane) == (Phase.PENDING, Priority.HIGH, "g", Lane.NOW)
             assert (found.uri, found.spec.directory, found.spec.limit_rate, first.known) == (URI, "/d", 5000, False)
+            assert found.label == "mine.bin"
             assert (second.download.phase, second.download.due) == (Phase.WAITING, later.start_at)
-            (again,) = await downloads.add([wish()])
+            (again,) = await downloads.add([wish(changes={"output": "mine.bin"})])
             assert (again.known, again.download.id) == (True, found.id)
 
         play(scenario)

@@ -35,7 +35,8 @@ class FaultOut(Outgoing, frozen=True, kw_only=True):
 class DownloadOut(Outgoing, frozen=True, kw_only=True):
     """A download as it stands. `status` is the phase, or what is on its way: `pausing`, `cancelling`.
 
-    `position` orders those that were moved within their lane and priority; `null` is behind them, by the time of addition.
+    `output` is the name that was asked for, `name` the one that the file gets, once that is known. `position` orders those
+    that were moved within their lane and priority; `null` is behind them, by the time of addition.
     """
 
     download_id: str
@@ -44,6 +45,7 @@ class DownloadOut(Outgoing, frozen=True, kw_only=True):
     uri: str
     uris: list[str]
     name: str | None
+    output: str | None
     size: int | None
     downloaded: int
     speed: float | None
@@ -74,6 +76,7 @@ class DownloadOut(Outgoing, frozen=True, kw_only=True):
             uri=download.uri,
             uris=[without_credentials(each) for each in download.spec.uris],
             name=download.name,
+            output=download.spec.output,
             size=download.size,
             downloaded=sample.downloaded if sample else download.downloaded,
             speed=round(sample.smoothed_speed, 1) if sample else None,

@@ -39,7 +39,7 @@ def download_of(told: answers.DownloadOut) -> Download:
         fault = Fault(told.error.kind, told.error.message, exit_code(error_named(told.error.kind)))
     return Download(
         id=DownloadId(told.download_id),
-        spec=DownloadSpec(uris=tuple(told.uris), directory=told.directory, limit_rate=told.limit_rate),
+        spec=DownloadSpec(uris=tuple(told.uris), directory=told.directory, output=told.output, limit_rate=told.limit_rate),
         added=told.added,
         phase=Phase(told.phase),
         intent=_INTENTS.get(told.status, Intent.RUN),

@@ -39,7 +39,7 @@ export function parseRate(text) {
 }
 
 export function nameOf(download) {
-  if (download.name) return download.name;
+  if (download.name || download.output) return download.name || download.output;
   try {
     const last = new URL(download.uri).pathname.split("/").filter(Boolean).pop();
     return last ? decodeURIComponent(last) : download.uri;
