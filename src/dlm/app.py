@@ -94,6 +94,8 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
 
     Raises `InvalidRequest` for an address that others could reach without TLS, and what `api.serving.serve` raises.
     """
+    from dataclasses import replace
+
     from dlm.api.application import Application
     from dlm.api.reading import House
     from dlm.api.serving import Listening, parse_address, serve, within
@@ -108,11 +110,27 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
         settings.tls_cert,
         settings.tls_key,
     )
+    grpc = within(parse_address(settings.grpc, "--grpc"), settings, "--grpc") if settings.grpc else None
     roots = tuple(filter(None, (settings.roots or settings.directory).split(":")))
     names = [each.strip() for each in (settings.host_names or "").split(",") if each.strip()]
     async with open_downloads(settings) as downloads:
         tokens.first(clock.wall())
-        application = Application(downloads, House(settings, roots), tokens, clock, names)
+        house = House(settings, roots)
+        application = Application(downloads, house, tokens, clock, names)
+
+        @asynccontextmanager
+        async def beside() -> AsyncIterator[Sequence[str]]:
+            if grpc is None:
+                yield ()
+                return
+            from dlm.api.grpc.doors import Doors
+            from dlm.api.grpc.servicer import Servicer
+            from dlm.api.grpc.serving import serving
+
+            servicer = Servicer(downloads, house, application.feed, Doors(tokens, names, clock))
+            async with serving(servicer, replace(listening, address=grpc)) as address:
+                yield (address,)
+
         async with application.running():
             await serve(
                 downloads,
@@ -122,6 +140,7 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
                 ready=ready,
                 environment=dict(os.environ),
                 ending=application.end,
+                beside=beside,
             )
 
 

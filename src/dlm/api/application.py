@@ -31,14 +31,15 @@ class Application:
 
     def __init__(self, downloads: Downloads, house: House, tokens: Tokens, clock: Clock, names: Collection[str] = ()) -> None:
         self._metrics = Metrics(downloads, clock)
-        self._feed = Feed(downloads, clock, self._metrics.observe)
+        self.feed = Feed(downloads, clock, self._metrics.observe)
+        """What happens, for all who read it."""
         app = Starlette(
             routes=[
                 *rest.routes(downloads, house, self._metrics),
-                *streams.routes(self._feed),
+                *streams.routes(self.feed),
                 *page.routes(),
                 Route("/openapi.json", _openapi, methods=["GET"]),
-                metrics.route(self._metrics, self._feed),
+                metrics.route(self._metrics, self.feed),
                 Route("/health", _health(downloads), methods=["GET"]),
             ],
             exception_handlers={HTTPException: rest.unmatched},
@@ -50,12 +51,12 @@ class Application:
 
     def end(self) -> None:
         """Let those go who listen to what happens: dlm is stopping."""
-        self._feed.close()
+        self.feed.close()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What goes on beside the answers: following and counting what happens."""
-        beside = [asyncio.create_task(self._feed.run()), asyncio.create_task(self._metrics.run())]
+        beside = [asyncio.create_task(self.feed.run()), asyncio.create_task(self._metrics.run())]
         try:
             yield
         finally:

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from dlm.api.answers import DownloadOut
@@ -51,6 +52,8 @@ class Line:
     id: str | None = None
     seq: int | None = None
     progress: str | None = None
+    event: EventOut | None = field(default=None, compare=False)
+    """What the line says, for those who write it otherwise."""
 
 
 class Reader:
@@ -222,4 +225,4 @@ def _metrics(active: int, phases: Mapping[Phase, int], speeds: dict[str, float])
 def line_of(out: EventOut) -> Line:
     """The event as a line."""
     id = getattr(out, "download_id", None)
-    return Line(encoded(out), id, getattr(out, "seq", None), id if isinstance(out, ProgressEvent) else None)
+    return Line(encoded(out), id, getattr(out, "seq", None), id if isinstance(out, ProgressEvent) else None, out)

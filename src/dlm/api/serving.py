@@ -13,8 +13,8 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Protocol
 
 import uvicorn
@@ -49,22 +49,22 @@ class Working(Protocol):
         """See there."""
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """`HOST:PORT`, `[ADDRESS]:PORT` or `:PORT`, which is on loopback. Raises `InvalidRequest`."""
+def parse_address(text: str, flag: str = "--listen") -> tuple[str, int]:
+    """`HOST:PORT`, `[ADDRESS]:PORT` or `:PORT`, which is on loopback. Raises `InvalidRequest`, naming the `flag`."""
     host, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit() and 0 <= int(port[:6]) <= 65_535):
-        raise InvalidRequest(f"--listen: '{text}' is no address: write HOST:PORT, such as 127.0.0.1:8840")
+        raise InvalidRequest(f"{flag}: '{text}' is no address: write HOST:PORT, such as 127.0.0.1:8840")
     return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
 
-def within(address: tuple[str, int], settings: Settings) -> tuple[str, int]:
+def within(address: tuple[str, int], settings: Settings, flag: str = "--listen") -> tuple[str, int]:
     """The same address. Raises `InvalidRequest` when others can reach it and there is no TLS: tokens would go in the clear."""
     host = address[0]
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise InvalidRequest("--tls-cert and --tls-key go together: give both")
     if settings.tls_cert is None and not _is_loopback(host):
         raise InvalidRequest(
-            f"--listen: {host} can be reached by others: give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy"
+            f"{flag}: {host} can be reached by others: give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy"
         )
     return address
 
@@ -76,6 +76,11 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[Sequence[str]]:
+    yield ()
+
+
 async def serve(
     downloads: Working,
     local: ASGIApp,
@@ -85,9 +90,10 @@ async def serve(
     ready: Callable[[Sequence[str]], None],
     environment: dict[str, str],
     ending: Callable[[], None] = lambda: None,
+    beside: Callable[[], AbstractAsyncContextManager[Sequence[str]]] = _nothing,
 ) -> None:
     """Serve until SIGTERM or SIGINT: `local` through Unix sockets, `remote` through all others. `ready` is told where it
-    listens, once it answers; `ending` is called when it begins to stop.
+    listens, once it answers; what is served `beside` says where it does. `ending` is called when it begins to stop.
 
     Raises `Conflict` when another daemon has this state directory, and `StorageError`s and `InvalidRequest`s for sockets
     that cannot be had.
@@ -110,7 +116,8 @@ async def serve(
             ending()
             _notify(environment, "STOPPING=1")
 
-        await _run(downloads, servers, stop, lambda: _begun(servers, ready, environment), stopping)
+        async with beside() as further:
+            await _run(downloads, servers, stop, lambda: _begun(servers, further, ready, environment), stopping)
 
 
 async def _run(
@@ -144,8 +151,10 @@ async def _all_begun(servers: Sequence[_Server], begun: Callable[[], None]) -> N
     begun()
 
 
-def _begun(servers: Sequence[_Server], ready: Callable[[Sequence[str]], None], environment: dict[str, str]) -> None:
-    ready([address for server in servers for address in server.addresses()])
+def _begun(
+    servers: Sequence[_Server], further: Sequence[str], ready: Callable[[Sequence[str]], None], environment: dict[str, str]
+) -> None:
+    ready([*(address for server in servers for address in server.addresses()), *further])
     _notify(environment, "READY=1")
 
 

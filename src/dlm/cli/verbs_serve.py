@@ -16,12 +16,12 @@ from dlm.cli.facts import json_line
 from dlm.cli.options import json_option, settings_options
 from dlm.model.error import InvalidRequest
 
-_NEEDS = "the daemon needs more than is installed: pip install 'dlm[daemon]'"
+_NEEDS = "the daemon needs more than is installed: pip install 'dlm[{}]'"
 _EPILOG = 'From another program: curl -H "Authorization: Bearer $(dlm token)" http://127.0.0.1:8840/api/v1/downloads'
 
 
 @click.command("serve", epilog=_EPILOG)
-@settings_options("listen", "host_names", "tls_cert", "tls_key", "roots", "directory")
+@settings_options("listen", "grpc", "host_names", "tls_cert", "tls_key", "roots", "directory")
 @settings_options("jobs", "per_host", "limit_total", "windows", "timezone", "workers", "state", "log_file", "log_format")
 @json_option
 @click.pass_context
@@ -42,7 +42,8 @@ def serve(context: click.Context, /, as_json: bool, **flags: Any) -> int:
     try:
         asyncio.run(context.obj.serve(settings, ready))
     except ModuleNotFoundError as error:
-        raise InvalidRequest(_NEEDS) from error
+        extra = "grpc" if error.name and error.name.partition(".")[0] in {"grpc", "google"} else "daemon"
+        raise InvalidRequest(_NEEDS.format(extra)) from error
     return 0
 
 

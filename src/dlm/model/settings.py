@@ -173,6 +173,9 @@ class Settings:
     listen: str | None = _choice(
         Unit.TEXT, "serve on this TCP address too, such as 127.0.0.1:8840", scope=Scope.GLOBAL, metavar="HOST:PORT"
     )
+    grpc: str | None = _choice(
+        Unit.TEXT, "serve gRPC on this TCP address, such as 127.0.0.1:8841", scope=Scope.GLOBAL, metavar="HOST:PORT"
+    )
     host_names: str | None = _choice(
         Unit.TEXT,
         "answer to these names too, with commas between",

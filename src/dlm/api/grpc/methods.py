@@ -1,0 +1,85 @@
+"""The methods that are asked once and answered once: each is a row of the table of commands, in other words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from dlm.api.asks import BulkIn, Incoming, OrderIn, Reference, RemoveIn
+from dlm.api.commands import COMMANDS, Asked, Command
+from dlm.api.grpc.generated import downloads_pb2 as pb
+from dlm.api.grpc.messages import checked, members, message_of
+from dlm.api.reading import House
+from dlm.model.value import dataclass
+from dlm.ports import Downloads
+
+_ROWS = {command.name: command for command in COMMANDS}
+
+
+class NamedIn(Incoming, frozen=True, kw_only=True):
+    """One download."""
+
+    id: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a message comes to, in the words of a command."""
+
+    body: Any = None
+    id: str = ""
+    query: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method. `reading` turns the members of its message into what its command is asked for."""
+
+    command: Command
+    request: type[Message]
+    reply: type[Message]
+    reading: Callable[[dict[str, Any]], Said]
+
+    async def carry_out(self, message: Message, downloads: Downloads, house: House) -> Message:
+        """The reply. Raises what the command raises, and `InvalidRequest`."""
+        said = self.reading(members(message))
+        answer = await self.command.run(Asked(downloads, house, said.id, said.query or {}, said.body))
+        return message_of(self.reply, answer)
+
+
+def _added(said: dict[str, Any]) -> Said:
+    return Said(checked(said, BulkIn))
+
+
+def _named(said: dict[str, Any]) -> Said:
+    return Said(id=checked(said, NamedIn).id)
+
+
+def _listed(said: dict[str, Any]) -> Said:
+    query = {name: str(value) for name, value in said.items() if name != "phases"}
+    return Said(query=query | ({"phase": ",".join(said["phases"])} if "phases" in said else {}))
+
+
+def _ordered(order: str) -> Method:
+    def reading(said: dict[str, Any]) -> Said:
+        return Said(checked({**said, "order": order}, OrderIn))
+
+    return Method(_ROWS["order"], pb.OrderRequest, pb.OrderReply, reading)
+
+
+def _removed(said: dict[str, Any]) -> Said:
+    return Said(checked(said, RemoveIn))
+
+
+METHODS: dict[str, Method] = {
+    "Add": Method(_ROWS["add_many"], pb.AddRequest, pb.AddReply, _added),
+    "Get": Method(_ROWS["show"], pb.GetRequest, pb.Story, _named),
+    "List": Method(_ROWS["list"], pb.ListRequest, pb.Page, _listed),
+    "Pause": _ordered("pause"),
+    "Resume": _ordered("resume"),
+    "Retry": _ordered("retry"),
+    "Cancel": _ordered("cancel"),
+    "Remove": Method(_ROWS["remove_many"], pb.RemoveRequest, pb.OrderReply, _removed),
+}
