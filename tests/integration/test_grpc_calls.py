@@ -1,0 +1,195 @@
+"""What each method does, and how it fails: over loopback, with a house behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from dlm.api.grpc.generated import downloads_pb2 as pb
+from dlm.api.grpc.generated import downloads_pb2_grpc as stubs
+from dlm.model.phase import Phase
+from tests.grpc_client import Called, bearer, call, new, refused
+from tests.house import URI
+
+
+def test_a_download_is_added_seen_and_listed(tmp_path: Path) -> None:
+    """All that was said is kept; the same once more is known."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        asked = new(paused=True, priority=pb.PRIORITY_HIGH, group="iso", limit_rate=7, headers={"X-A": "b"}, directory="/d/sub")
+        (added,) = (await stub.Add(asked, metadata=metadata)).added
+        shown = added.download
+        assert (shown.phase, shown.priority, shown.group, shown.limit_rate) == (pb.PHASE_PAUSED, pb.PRIORITY_HIGH, "iso", 7)
+        assert (shown.directory, shown.uri, added.known) == ("/d/sub", URI, False)
+        assert not shown.HasField("size")
+        (kept,) = await called.house.all()
+        assert kept.spec.headers == (("X-A", "b"),)
+        assert (await stub.Add(asked, metadata=metadata)).added[0].known
+        story = await stub.Get(pb.GetRequest(id=shown.download_id[:12]), metadata=metadata)
+        assert story.download == shown
+        assert not story.HasField("checkpoint")
+        assert list((await stub.List(pb.ListRequest(), metadata=metadata)).downloads) == [shown]
+
+    call(tmp_path, story)
+
+
+def test_a_list_comes_in_pages_and_by_what_is_wanted(tmp_path: Path) -> None:
+    """The newest first; `next` leads on, and is not there at the end."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        wanted = [pb.NewDownload(uris=[f"mem://host/{n}"], paused=n % 2 == 0, group="g" if n < 3 else None) for n in range(5)]
+        added = (await stub.Add(pb.AddRequest(downloads=wanted), metadata=metadata)).added
+        newest = [each.download.download_id for each in added][::-1]
+        page = await stub.List(pb.ListRequest(limit=3), metadata=metadata)
+        rest = await stub.List(pb.ListRequest(limit=3, before=page.next), metadata=metadata)
+        assert [each.download_id for each in (*page.downloads, *rest.downloads)] == newest
+        assert (page.HasField("next"), rest.HasField("next")) == (True, False)
+        for conditions, many in (
+            (pb.ListRequest(phases=[pb.PHASE_PAUSED]), 3),
+            (pb.ListRequest(phases=[pb.PHASE_PAUSED, pb.PHASE_PENDING]), 5),
+            (pb.ListRequest(group="g"), 3),
+            (pb.ListRequest(text="host/4"), 1),
+            (pb.ListRequest(directory="/elsewhere"), 0),
+        ):
+            assert len((await stub.List(conditions, metadata=metadata)).downloads) == many, conditions
+
+    call(tmp_path, story)
+
+
+def test_orders_are_carried_out(tmp_path: Path) -> None:
+    """One answer for each that was meant, with its refusal where it was refused."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        (added,) = (await stub.Add(new(), metadata=metadata)).added
+        named = pb.OrderRequest(ids=[added.download.download_id])
+        for method, phase in ((stub.Pause, Phase.PAUSED), (stub.Resume, Phase.PENDING), (stub.Cancel, Phase.CANCELLED)):
+            (ordered,) = (await method(named, metadata=metadata)).ordered
+            assert ordered.transition.to_phase == pb.Phase.Value(f"PHASE_{phase.name}")
+            assert await called.house.phases() == [phase]
+        (ordered,) = (await stub.Pause(named, metadata=metadata)).ordered
+        assert ordered.refusal
+        (ordered,) = (await stub.Retry(named, metadata=metadata)).ordered
+        assert await called.house.phases() == [Phase.PENDING]
+        removed = await stub.Remove(pb.RemoveRequest(phases=[pb.PHASE_PENDING]), metadata=metadata)
+        assert len(removed.ordered) == 1
+        assert await called.house.all() == []
+
+    call(tmp_path, story)
+
+
+def test_errors_have_their_status_and_their_sentence(tmp_path: Path) -> None:
+    """The same sentences as REST has, and dlm's word for the error."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        invalid = grpc.StatusCode.INVALID_ARGUMENT
+        for calling, code, said in (
+            (stub.Get(pb.GetRequest(id="ffffffffffffffff"), metadata=metadata), grpc.StatusCode.NOT_FOUND, "ffff"),
+            (stub.Get(pb.GetRequest(), metadata=metadata), invalid, "id"),
+            (stub.Pause(pb.OrderRequest(), metadata=metadata), invalid, "everybody"),
+            (stub.Remove(pb.RemoveRequest(), metadata=metadata), invalid, "everybody"),
+            (stub.Add(pb.AddRequest(), metadata=metadata), invalid, "downloads"),
+            (stub.Add(new(directory="/etc"), metadata=metadata), invalid, "/etc"),
+            (stub.Add(new(output="../../x"), metadata=metadata), invalid, "not within"),
+            (stub.Add(new("gopher://x/"), metadata=metadata), invalid, "gopher"),
+            (stub.Add(new(user="a:b", bearer="c"), metadata=metadata), invalid, "choose one"),
+            (stub.List(pb.ListRequest(limit=1001), metadata=metadata), invalid, "1000"),
+            (stub.List(pb.ListRequest.FromString(bytes([8, 77])), metadata=metadata), invalid, "77"),
+        ):
+            found, sentence = await refused(calling)
+            assert (found, said in sentence) == (code, True), sentence
+        assert await called.house.all() == []
+
+    call(tmp_path, story)
+
+
+def test_control_answers_on_one_stream(tmp_path: Path) -> None:
+    """Each command is answered under its number, a failure ends nothing, and events come once they are wanted."""
+
+    async def story(called: Called) -> None:
+        stub = await called.stub()
+        talk = stub.Control(metadata=called.pass_for())
+
+        numbers = count(1)
+
+        async def say(**command: Any) -> pb.Answer:
+            number = next(numbers)
+            await talk.write(pb.Command(number=number, **command))
+            answer: pb.Answer = await talk.read()
+            while answer.WhichOneof("answer") == "event":
+                if answer.event.WhichOneof("event") != "download_metrics":
+                    heard.append(answer.event)
+                answer = await talk.read()
+            assert answer.number == number
+            return answer
+
+        heard: list[pb.Event] = []
+        added = (await say(add=new(paused=True))).add.added[0].download
+        assert (await say(get=pb.GetRequest(id="00"))).failure.kind == "DownloadNotFound"
+        assert (await say()).failure.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        assert (await say(get=pb.GetRequest(id=added.download_id))).get.download == added
+        assert heard == []
+        assert (await say(watch=pb.ProgressRequest())).WhichOneof("answer") == "watching"
+        assert called.feed.readers == 1
+        named = pb.OrderRequest(ids=[added.download_id])
+        assert (await say(resume=named)).order.ordered[0].transition.to_phase == pb.PHASE_PENDING
+        while not heard:
+            heard.append((await talk.read()).event)
+        assert heard[0].download_status_changed.to_phase == pb.PHASE_PENDING
+        await say(watch=pb.ProgressRequest(group="nobody's"))
+        heard.clear()
+        await say(cancel=named)
+        await say(remove=pb.RemoveRequest(everybody=True))
+        assert (await say(list=pb.ListRequest())).list == pb.Page()
+        assert heard == []
+        await talk.done_writing()
+        assert await talk.read() is grpc.aio.EOF
+        assert await talk.code() is grpc.StatusCode.OK
+        assert called.feed.readers == 0
+
+    call(tmp_path, story)
+
+
+def test_the_daemon_serves_it(tmp_path: Path) -> None:
+    """With --grpc, beside its socket, until it is told to stop; a client that listens is told."""
+    state, files = tmp_path / "s" / "dlm.db", tmp_path / "files"
+    program = [sys.executable, "-m", "dlm", "serve", "--grpc", ":0", "--state", str(state), "--dir", str(files)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        try:
+            lines = [daemon.stdout.readline() for _ in range(2)]
+            address = lines[1].strip().partition("grpc://")[2].rstrip("/")
+            token = (tmp_path / "s" / "token").read_text().strip()
+            asyncio.run(_listen_until_it_stops(address, token, daemon.pid))
+            assert daemon.wait(10) == 0
+        finally:
+            daemon.kill()
+
+
+async def _listen_until_it_stops(address: str, token: str, daemon: int) -> None:
+    async with asyncio.timeout(30), grpc.aio.insecure_channel(address) as channel:
+        stub = stubs.DownloadsStub(channel)
+        stream = stub.StreamEvents(pb.EventsRequest(), metadata=bearer(token))
+        await stream.initial_metadata()
+        await stub.Add(new("http://127.0.0.1:9/x", paused=True), metadata=bearer(token))
+        assert (await stream.read()).WhichOneof("event") == "download_added"
+        os.kill(daemon, signal.SIGTERM)
+        code, said = await refused(stream.read())
+        assert (code, said) == (grpc.StatusCode.UNAVAILABLE, "dlm is stopping")
+
+
+def test_without_it_grpc_is_not_imported() -> None:
+    """It costs megabytes that only who asked for it pays."""
+    program = "import sys, dlm.app, dlm.api.application, dlm.api.serving; assert 'grpc' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)

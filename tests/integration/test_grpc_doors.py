@@ -1,0 +1,268 @@
+"""Who gets in through gRPC: every method, also one that there is not, for every kind of caller."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from dlm.api.attempts import FREE
+from dlm.api.grpc.generated import downloads_pb2 as pb
+from dlm.api.grpc.methods import METHODS
+from dlm.api.grpc.serving import LARGEST, SERVICE, serving
+from dlm.api.scope import Scope
+from dlm.api.serving import Listening, parse_address, within
+from dlm.model.error import InvalidRequest
+from dlm.model.settings import Settings
+from tests.certificates import Certificates
+from tests.grpc_client import Called, Metadata, bearer, call, first, new, refused
+from tests.house import House
+
+PLAIN = Settings(directory="/d", state="/s/dlm.db")
+DESCRIBED = pb.DESCRIPTOR.services_by_name["Downloads"].methods
+NAMES = [method.name for method in DESCRIBED]
+ABSENT = [
+    f"/{SERVICE}/Shutdown",
+    f"/{SERVICE}/",
+    "/dlm.v1.Other/Add",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+]
+
+
+async def ended(channel: grpc.aio.Channel, path: str, metadata: Metadata, content: bytes = b"") -> grpc.StatusCode:
+    """How a call of the method ends, as bytes, whatever kind it is; OK as well where it begins to stream."""
+    method = {f"/{SERVICE}/{each.name}": each for each in DESCRIBED}.get(path)
+    try:
+        if method is not None and method.client_streaming:
+            talk = channel.stream_stream(path)(metadata=metadata)
+            await talk.done_writing()
+            async for _ in talk:
+                pass
+            return await talk.code()
+        if method is not None and method.server_streaming:
+            heard = channel.unary_stream(path)(content, metadata=metadata)
+            await heard.initial_metadata()
+            code = grpc.StatusCode.OK if not heard.done() else await heard.code()
+            heard.cancel()
+            return code
+        await channel.unary_unary(path)(content, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("metadata", [(), (("authorization", "Basic x"),), (("authorization", "Bearer dlm_wrong"),)])
+def test_no_method_without_a_token(tmp_path: Path, metadata: Metadata) -> None:
+    """None that there is, and none that there is not: a stranger does not even learn which there are."""
+
+    async def story(called: Called) -> None:
+        channel = await called.channel()
+        for index, path in enumerate([f"/{SERVICE}/{name}" for name in NAMES] + ABSENT):
+            if index % 5 == 0:
+                called.servicer.doors._attempts._peers.clear()  # another ten wrong tokens are free
+            assert await ended(channel, path, metadata) is grpc.StatusCode.UNAUTHENTICATED, path
+
+    call(tmp_path, story)
+
+
+def test_a_stranger_s_message_is_not_read(tmp_path: Path) -> None:
+    """Its size and its content change nothing of the answer."""
+
+    async def story(called: Called) -> None:
+        channel = await called.channel(max_send_message_length=-1)
+        for content in (b"\xff" * 10, b"\0" * (LARGEST + 1)):
+            assert await ended(channel, f"/{SERVICE}/Add", (), content) is grpc.StatusCode.UNAUTHENTICATED
+
+    call(tmp_path, story)
+
+
+def test_what_there_is_not_is_unimplemented(tmp_path: Path) -> None:
+    """For those who may ask. Reflection is among it."""
+
+    async def story(called: Called) -> None:
+        for path in ABSENT:
+            assert await ended(await called.channel(), path, called.pass_for()) is grpc.StatusCode.UNIMPLEMENTED
+
+    call(tmp_path, story)
+
+
+def test_every_method_by_every_scope(tmp_path: Path) -> None:
+    """As the table of commands has it; streams are for readers."""
+
+    async def story(called: Called) -> None:
+        channel = await called.channel()
+        for name in NAMES:
+            wanted = METHODS[name].command.scope if name in METHODS else Scope.READ
+            for scope in Scope:
+                code = await ended(channel, f"/{SERVICE}/{name}", called.pass_for(scope))
+                assert (code is not grpc.StatusCode.PERMISSION_DENIED) is scope.allows(wanted), (name, scope, code)
+                assert code is not grpc.StatusCode.UNAUTHENTICATED
+
+    call(tmp_path, story)
+
+
+def test_within_control_each_command_needs_its_scope(tmp_path: Path) -> None:
+    """A reader may talk, and may not change anything; a revoked token is worth nothing from then on."""
+
+    async def story(called: Called) -> None:
+        stub = await called.stub()
+        talk = stub.Control(metadata=called.pass_for(Scope.READ))
+        denied, gone = (code.value[0] for code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED))
+        await talk.write(pb.Command(number=1, add=new()))
+        assert (await talk.read()).failure.code == denied
+        await talk.write(pb.Command(number=2, list=pb.ListRequest()))
+        assert (await talk.read()).WhichOneof("answer") == "list"
+        called.tokens.revoke("read")
+        await talk.write(pb.Command(number=3, list=pb.ListRequest()))
+        assert (await talk.read()).failure.code == gone
+        assert await called.house.all() == []
+
+    call(tmp_path, story)
+
+
+def test_many_wrong_tokens_have_to_wait(tmp_path: Path) -> None:
+    """And the right one with them, so that guessing shows nothing. To have none is no guess."""
+
+    async def story(called: Called) -> None:
+        stub = await called.stub()
+        for _ in range(FREE + 1):
+            await refused(stub.List(pb.ListRequest()))
+        await stub.List(pb.ListRequest(), metadata=called.pass_for())
+        for _ in range(FREE + 1):
+            await refused(stub.List(pb.ListRequest(), metadata=bearer("dlm_wrong")))
+        for metadata in (bearer("dlm_wrong"), called.pass_for()):
+            code, said = await refused(stub.List(pb.ListRequest(), metadata=metadata))
+            assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "wait" in said
+
+    call(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ((), None),
+        ((("host", "127.0.0.1:1"),), None),
+        ((("host", "nas.example.org"),), None),
+        ((("host", "evil.test"),), grpc.StatusCode.PERMISSION_DENIED),
+        ((("host", "nas.example.org"), ("host", "evil.test")), grpc.StatusCode.PERMISSION_DENIED),
+        ((("origin", "http://evil.test"),), grpc.StatusCode.PERMISSION_DENIED),
+        ((("origin", "http://127.0.0.1:8840"),), grpc.StatusCode.PERMISSION_DENIED),
+        ((("sec-fetch-site", "same-origin"),), grpc.StatusCode.PERMISSION_DENIED),
+    ],
+)
+def test_pages_and_other_hosts_are_refused(tmp_path: Path, extra: Metadata, expected: grpc.StatusCode | None) -> None:
+    """What a browser would send is refused with the right token too."""
+
+    async def story(called: Called) -> None:
+        calling = (await called.stub()).List(pb.ListRequest(), metadata=(*called.pass_for(), *extra))
+        if expected is None:
+            await calling
+        else:
+            assert (await refused(calling))[0] is expected
+
+    call(tmp_path, story)
+
+
+@pytest.mark.parametrize("greeting", [b"GET / HTTP/1.1\r\n\r\n", b"POST /dlm.v1.Downloads/List HTTP/1.1\r\n\r\n"])
+def test_what_a_browser_speaks_without_tls_gets_nothing(tmp_path: Path, greeting: bytes) -> None:
+    """HTTP/1.1 is not served, so no name that leads here by a trick of the DNS reaches a method."""
+
+    async def story(called: Called) -> None:
+        host, _, port = called.address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(greeting)
+        try:
+            told = await reader.read()
+        except ConnectionResetError:
+            told = b""
+        assert b"HTTP/1.1 200" not in told
+        writer.close()
+
+    call(tmp_path, story)
+
+
+def test_a_message_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    """Also one that is small until it is unpacked, and nothing of it is added; the daemon goes on."""
+
+    async def story(called: Called) -> None:
+        stub = await called.stub(max_send_message_length=-1)
+        large = new(group="x" * (LARGEST + 1))
+        for compression in (None, grpc.Compression.Gzip):
+            code, _ = await refused(stub.Add(large, metadata=called.pass_for(), compression=compression))
+            assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await called.house.all() == []
+        await stub.List(pb.ListRequest(), metadata=called.pass_for())
+
+    call(tmp_path, story)
+
+
+def test_bytes_that_are_no_message_are_refused(tmp_path: Path) -> None:
+    """By every method, as what they are."""
+
+    async def story(called: Called) -> None:
+        channel = await called.channel()
+        for name in NAMES:
+            if name != "Control":
+                code = await ended(channel, f"/{SERVICE}/{name}", called.pass_for(), b"\xff" * 9)
+                assert code is grpc.StatusCode.INVALID_ARGUMENT, name
+
+    call(tmp_path, story)
+
+
+def test_without_tls_only_this_machine_is_served() -> None:
+    """As for REST, and the sentence names the flag."""
+    assert within(parse_address(":8841", "--grpc"), PLAIN, "--grpc") == ("127.0.0.1", 8841)
+    with pytest.raises(InvalidRequest, match=r"--grpc: 0\.0\.0\.0 can be reached by others"):
+        within(parse_address("0.0.0.0:8841", "--grpc"), PLAIN, "--grpc")
+    with pytest.raises(InvalidRequest, match="--grpc: 'x' is no address"):
+        parse_address("x", "--grpc")
+
+
+def test_within_tls(tmp_path: Path, certificates: Certificates) -> None:
+    """With the certificate of the daemon; a port that is taken is told."""
+
+    async def story() -> None:
+        called = Called(House(), str(tmp_path))
+        pair = certificates.server
+        uri = await called.start(Listening("", ("localhost", 0), str(pair.cert), str(pair.key)))
+        assert uri.startswith("grpcs://localhost:")
+        try:
+            trusted = grpc.ssl_channel_credentials(certificates.ca.read_bytes())
+            async with grpc.aio.secure_channel(called.address, trusted) as channel:
+                path = f"/{SERVICE}/List"
+                assert await ended(channel, path, called.pass_for()) is grpc.StatusCode.OK
+                assert await ended(channel, path, ()) is grpc.StatusCode.UNAUTHENTICATED
+        finally:
+            await called.stop()
+
+    asyncio.run(story())
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    """Two never share one."""
+
+    async def story(called: Called) -> None:
+        taken = int(called.address.rpartition(":")[2])
+        with pytest.raises(InvalidRequest, match="cannot be had"):
+            async with serving(called.servicer, Listening("", ("127.0.0.1", taken))):
+                pass
+
+    call(tmp_path, story)
+
+
+def test_a_broken_list_of_tokens_lets_nobody_in(tmp_path: Path) -> None:
+    """And says what is wrong."""
+
+    async def story(called: Called) -> None:
+        (tmp_path / "tokens.json").write_text("{")
+        stub: Any = await called.stub()
+        code, said = await refused(stub.List(pb.ListRequest(), metadata=called.pass_for()))
+        assert (code, "cannot be read" in said) == (grpc.StatusCode.UNAVAILABLE, True)
+        code, _ = await refused(first(stub.StreamEvents(pb.EventsRequest(), metadata=called.pass_for())))
+        assert code is grpc.StatusCode.UNAVAILABLE
+
+    call(tmp_path, story)
