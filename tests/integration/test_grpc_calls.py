@@ -189,6 +189,22 @@ async def _listen_until_it_stops(address: str, token: str, daemon: int) -> None:
         assert (code, said) == (grpc.StatusCode.UNAVAILABLE, "dlm is stopping")
 
 
+def test_where_it_is_not_installed_the_extra_is_named(tmp_path: Path) -> None:
+    """A sentence, and no traceback."""
+    (tmp_path / "grpc.py").write_text("raise ModuleNotFoundError(name='grpc')")
+    places = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    ended = subprocess.run(
+        [sys.executable, "-m", "dlm", "serve", "--grpc", ":0", "--state", str(tmp_path / "s" / "dlm.db")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.returncode == 2
+    assert "pip install 'dlm[grpc]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_without_it_grpc_is_not_imported() -> None:
     """It costs megabytes that only who asked for it pays."""
     program = "import sys, dlm.app, dlm.api.application, dlm.api.serving; assert 'grpc' not in sys.modules"
