@@ -27,7 +27,7 @@ def test_a_download_is_added_seen_and_listed(tmp_path: Path) -> None:
         stub, metadata = await called.stub(), called.pass_for()
         asked = new(paused=True, priority=pb.PRIORITY_HIGH, group="iso", limit_rate=7, headers={"X-A": "b"}, directory="/d/sub")
         (added,) = (await stub.Add(asked, metadata=metadata)).added
-        shown = added.download
+        shown = (await stub.Get(pb.GetRequest(id=added.download_id), metadata=metadata)).download
         assert (shown.phase, shown.priority, shown.group, shown.limit_rate) == (pb.PHASE_PAUSED, pb.PRIORITY_HIGH, "iso", 7)
         assert (shown.directory, shown.uri, added.known) == ("/d/sub", URI, False)
         assert not shown.HasField("size")
@@ -49,7 +49,7 @@ def test_a_list_comes_in_pages_and_by_what_is_wanted(tmp_path: Path) -> None:
         stub, metadata = await called.stub(), called.pass_for()
         wanted = [pb.NewDownload(uris=[f"mem://host/{n}"], paused=n % 2 == 0, group="g" if n < 3 else None) for n in range(5)]
         added = (await stub.Add(pb.AddRequest(downloads=wanted), metadata=metadata)).added
-        newest = [each.download.download_id for each in added][::-1]
+        newest = [each.download_id for each in added][::-1]
         page = await stub.List(pb.ListRequest(limit=3), metadata=metadata)
         rest = await stub.List(pb.ListRequest(limit=3, before=page.next), metadata=metadata)
         assert [each.download_id for each in (*page.downloads, *rest.downloads)] == newest
@@ -66,13 +66,41 @@ def test_a_list_comes_in_pages_and_by_what_is_wanted(tmp_path: Path) -> None:
     call(tmp_path, story)
 
 
+def test_what_does_not_fit_is_told_to_be_left_out(tmp_path: Path) -> None:
+    """It is done all the same; a page ends earlier, and `next` leads on."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        for round_ in range(2):
+            long = [f"mem://host/{round_}/{n}/" + "x" * 10_000 for n in range(300)]
+            wanted = pb.AddRequest(downloads=[pb.NewDownload(uris=[uri]) for uri in long])
+            assert len((await stub.Add(wanted, metadata=metadata)).added) == 300
+        seen, before = set[str](), None
+        while seen == set() or before:
+            page = await stub.List(pb.ListRequest(limit=1000, before=before), metadata=metadata)
+            seen |= {each.download_id for each in page.downloads}
+            before = page.next or None
+        assert len(seen) == 600
+        ordered = await stub.Pause(pb.OrderRequest(everybody=True), metadata=metadata)
+        assert ordered.left_out > 0
+        assert len(ordered.ordered) + ordered.left_out == 600
+        assert set(await called.house.phases()) == {Phase.PAUSED}
+        await stub.Remove(pb.RemoveRequest(everybody=True), metadata=metadata)
+        short = [pb.NewDownload(uris=[f"mem://host/{n}"]) for n in range(1100)]
+        await stub.Add(pb.AddRequest(downloads=short), metadata=metadata)
+        ordered = await stub.Pause(pb.OrderRequest(everybody=True), metadata=metadata)
+        assert (len(ordered.ordered), ordered.left_out) == (1000, 100)
+
+    call(tmp_path, story)
+
+
 def test_orders_are_carried_out(tmp_path: Path) -> None:
     """One answer for each that was meant, with its refusal where it was refused."""
 
     async def story(called: Called) -> None:
         stub, metadata = await called.stub(), called.pass_for()
         (added,) = (await stub.Add(new(), metadata=metadata)).added
-        named = pb.OrderRequest(ids=[added.download.download_id])
+        named = pb.OrderRequest(ids=[added.download_id])
         for method, phase in ((stub.Pause, Phase.PAUSED), (stub.Resume, Phase.PENDING), (stub.Cancel, Phase.CANCELLED)):
             (ordered,) = (await method(named, metadata=metadata)).ordered
             assert ordered.transition.to_phase == pb.Phase.Value(f"PHASE_{phase.name}")
@@ -135,10 +163,10 @@ def test_control_answers_on_one_stream(tmp_path: Path) -> None:
             return answer
 
         heard: list[pb.Event] = []
-        added = (await say(add=new(paused=True))).add.added[0].download
+        added = (await say(add=new(paused=True))).add.added[0]
         assert (await say(get=pb.GetRequest(id="00"))).failure.kind == "DownloadNotFound"
         assert (await say()).failure.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
-        assert (await say(get=pb.GetRequest(id=added.download_id))).get.download == added
+        assert (await say(get=pb.GetRequest(id=added.download_id))).get.download.uri == URI
         assert heard == []
         assert (await say(watch=pb.ProgressRequest())).WhichOneof("answer") == "watching"
         assert called.feed.readers == 1

@@ -11,8 +11,8 @@ import pytest
 
 from dlm.api.attempts import FREE
 from dlm.api.grpc.generated import downloads_pb2 as pb
-from dlm.api.grpc.methods import METHODS
-from dlm.api.grpc.serving import LARGEST, SERVICE, serving
+from dlm.api.grpc.methods import LARGEST, METHODS
+from dlm.api.grpc.serving import SERVICE, serving
 from dlm.api.scope import Scope
 from dlm.api.serving import Listening, parse_address, within
 from dlm.model.error import InvalidRequest

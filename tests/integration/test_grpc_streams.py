@@ -41,7 +41,7 @@ def test_progress_only_grows_and_never_comes_too_often(tmp_path: Path) -> None:
             called.house.serve(uri)
         wanted = [pb.NewDownload(uris=[uri], limit_rate=100_000) for uri in uris]
         added = (await stub.Add(pb.AddRequest(downloads=wanted), metadata=metadata)).added
-        seen: dict[str, list[tuple[float, int]]] = {each.download.download_id: [] for each in added}
+        seen: dict[str, list[tuple[float, int]]] = {each.download_id: [] for each in added}
 
         async def read() -> None:
             async for sample in stream:
@@ -75,9 +75,9 @@ def test_progress_can_be_narrowed_to_ids_and_to_a_group(tmp_path: Path) -> None:
         await grouped.initial_metadata()
         wanted = [pb.NewDownload(uris=["mem://host/a"], limit_rate=100_000), new(limit_rate=100_000, group="g").downloads[0]]
         other, mine = (await stub.Add(pb.AddRequest(downloads=wanted), metadata=metadata)).added
-        named = stub.StreamProgress(pb.ProgressRequest(ids=[other.download.download_id]), metadata=metadata)
-        assert {(await grouped.read()).download_id for _ in range(3)} == {mine.download.download_id}
-        assert {(await named.read()).download_id for _ in range(3)} == {other.download.download_id}
+        named = stub.StreamProgress(pb.ProgressRequest(ids=[other.download_id]), metadata=metadata)
+        assert {(await grouped.read()).download_id for _ in range(3)} == {mine.download_id}
+        assert {(await named.read()).download_id for _ in range(3)} == {other.download_id}
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
 
@@ -89,7 +89,7 @@ def test_events_are_replayed_and_then_live(tmp_path: Path) -> None:
 
     async def story(called: Called) -> None:
         stub, metadata = await called.stub(), called.pass_for()
-        named = pb.OrderRequest(ids=[(await stub.Add(new(), metadata=metadata)).added[0].download.download_id])
+        named = pb.OrderRequest(ids=[(await stub.Add(new(), metadata=metadata)).added[0].download_id])
         await stub.Pause(named, metadata=metadata)
         stream = stub.StreamEvents(pb.EventsRequest(since=0), metadata=metadata)
         steps = [await _step(stream)]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from google.protobuf.message import Message
 
+from dlm.api.answers import BulkOut, OrdersOut
 from dlm.api.asks import BulkIn, Incoming, OrderIn, Reference, RemoveIn
 from dlm.api.commands import COMMANDS, Asked, Command
 from dlm.api.grpc.generated import downloads_pb2 as pb
 from dlm.api.grpc.messages import checked, members, message_of
-from dlm.api.reading import House
+from dlm.api.reading import MOST, House
 from dlm.model.value import dataclass
 from dlm.ports import Downloads
 
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a message, either way, once it is unpacked."""
+_FRAME, _REST = 8, 64
+"""Bytes around an entry of a reply, and of what else it says, at most."""
 _ROWS = {command.name: command for command in COMMANDS}
 
 
@@ -35,18 +41,46 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method. `reading` turns the members of its message into what its command is asked for."""
+    """A method. `reading` turns the members of its message into what its command is asked for, `telling` the answer into what
+    is told of it."""
 
     command: Command
     request: type[Message]
     reply: type[Message]
     reading: Callable[[dict[str, Any]], Said]
+    telling: Callable[[Any], object] = lambda answer: answer
 
     async def carry_out(self, message: Message, downloads: Downloads, house: House) -> Message:
-        """The reply. Raises what the command raises, and `InvalidRequest`."""
+        """The reply, which fits into a message. Raises what the command raises, and `InvalidRequest`."""
         said = self.reading(members(message))
         answer = await self.command.run(Asked(downloads, house, said.id, said.query or {}, said.body))
-        return message_of(self.reply, answer)
+        return fitted(message_of(self.reply, self.telling(answer)))
+
+
+def fitted(reply: Message) -> Message:
+    """The same, without the last of its entries where it would be larger than a message may be. It says so."""
+    rows = {pb.Page: "downloads", pb.OrderReply: "ordered"}.get(type(reply))
+    if rows is None or reply.ByteSize() <= LARGEST:
+        return reply
+    entries = getattr(reply, rows)
+    sums = accumulate(each.ByteSize() + _FRAME for each in entries)
+    kept = max(1, sum(total <= LARGEST - _REST for total in sums))
+    left = len(entries) - kept
+    del entries[kept:]
+    if isinstance(reply, pb.Page):
+        reply.next = entries[-1].download_id
+    else:
+        reply.left_out += left
+    return reply
+
+
+def _ids(answer: BulkOut) -> object:
+    # Ten thousand whole downloads would not fit, when all are in the queue already.
+    return {"added": [{"download_id": each.download.download_id, "known": each.known} for each in answer.added]}
+
+
+def _some(answer: OrdersOut) -> object:
+    return {"ordered": answer.ordered[:MOST], "left_out": max(0, len(answer.ordered) - MOST)}
 
 
 def _added(said: dict[str, Any]) -> Said:
@@ -66,7 +100,7 @@ def _ordered(order: str) -> Method:
     def reading(said: dict[str, Any]) -> Said:
         return Said(checked({**said, "order": order}, OrderIn))
 
-    return Method(_ROWS["order"], pb.OrderRequest, pb.OrderReply, reading)
+    return Method(_ROWS["order"], pb.OrderRequest, pb.OrderReply, reading, _some)
 
 
 def _removed(said: dict[str, Any]) -> Said:
@@ -74,12 +108,12 @@ def _removed(said: dict[str, Any]) -> Said:
 
 
 METHODS: dict[str, Method] = {
-    "Add": Method(_ROWS["add_many"], pb.AddRequest, pb.AddReply, _added),
+    "Add": Method(_ROWS["add_many"], pb.AddRequest, pb.AddReply, _added, _ids),
     "Get": Method(_ROWS["show"], pb.GetRequest, pb.Story, _named),
     "List": Method(_ROWS["list"], pb.ListRequest, pb.Page, _listed),
     "Pause": _ordered("pause"),
     "Resume": _ordered("resume"),
     "Retry": _ordered("retry"),
     "Cancel": _ordered("cancel"),
-    "Remove": Method(_ROWS["remove_many"], pb.RemoveRequest, pb.OrderReply, _removed),
+    "Remove": Method(_ROWS["remove_many"], pb.RemoveRequest, pb.OrderReply, _removed, _some),
 }

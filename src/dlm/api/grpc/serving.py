@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 import grpc
 
 from dlm.api.grpc.doors import Gate
+from dlm.api.grpc.methods import LARGEST
 from dlm.api.grpc.servicer import Servicer
 from dlm.api.serving import CLOSING, Listening
 from dlm.model.error import InvalidRequest
 
 SERVICE = "dlm.v1.Downloads"
-LARGEST = 4 * 1024 * 1024
-"""Bytes of a message, either way, once it is unpacked."""
 MOST_CALLS = 2_000
 """Calls that go on at a time; one more ends with RESOURCE_EXHAUSTED."""
 _OPTIONS = [

@@ -286,12 +286,12 @@ class Span(_message.Message):
     def __init__(self, start: _Optional[int] = ..., stop: _Optional[int] = ...) -> None: ...
 
 class Added(_message.Message):
-    __slots__ = ("download", "known")
-    DOWNLOAD_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("download_id", "known")
+    DOWNLOAD_ID_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FIELD_NUMBER: _ClassVar[int]
-    download: Download
+    download_id: str
     known: bool
-    def __init__(self, download: _Optional[_Union[Download, _Mapping]] = ..., known: _Optional[bool] = ...) -> None: ...
+    def __init__(self, download_id: _Optional[str] = ..., known: _Optional[bool] = ...) -> None: ...
 
 class AddReply(_message.Message):
     __slots__ = ("added",)
@@ -362,10 +362,12 @@ class Ordered(_message.Message):
     def __init__(self, download: _Optional[_Union[Download, _Mapping]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., refusal: _Optional[str] = ...) -> None: ...
 
 class OrderReply(_message.Message):
-    __slots__ = ("ordered",)
+    __slots__ = ("ordered", "left_out")
     ORDERED_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     ordered: _containers.RepeatedCompositeFieldContainer[Ordered]
-    def __init__(self, ordered: _Optional[_Iterable[_Union[Ordered, _Mapping]]] = ...) -> None: ...
+    left_out: int
+    def __init__(self, ordered: _Optional[_Iterable[_Union[Ordered, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class Connection(_message.Message):
     __slots__ = ("number", "start", "stop", "position", "speed")
