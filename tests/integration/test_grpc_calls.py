@@ -16,8 +16,13 @@ import grpc
 from dlm.api.grpc.generated import downloads_pb2 as pb
 from dlm.api.grpc.generated import downloads_pb2_grpc as stubs
 from dlm.model.phase import Phase
-from tests.grpc_client import Called, bearer, call, new, refused
+from dlm.model.rank import Lane
+from dlm.model.recursion import Recursion
+from tests.grpc_client import Called, bearer, call, first, new, refused
 from tests.house import URI
+
+UNKNOWN = bytes([0x98, 0x7D, 1])
+"""Member 2003 of a message, which is 1."""
 
 
 def test_a_download_is_added_seen_and_listed(tmp_path: Path) -> None:
@@ -111,6 +116,83 @@ def test_orders_are_carried_out(tmp_path: Path) -> None:
         assert await called.house.phases() == [Phase.PENDING]
         removed = await stub.Remove(pb.RemoveRequest(phases=[pb.PHASE_PENDING]), metadata=metadata)
         assert len(removed.ordered) == 1
+        assert await called.house.all() == []
+
+    call(tmp_path, story)
+
+
+def test_an_edit_changes_what_is_set_and_clears_what_is_named(tmp_path: Path) -> None:
+    """What is neither stays. What cannot be taken away is refused, and so is what is changed as well."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        asked = new(paused=True, limit_rate=7, headers={"X-A": "b"}, referer="http://r/", group="g")
+        (added,) = (await stub.Add(asked, metadata=metadata)).added
+
+        def edit(*cleared: str, id: str = added.download_id, **change: Any) -> Any:
+            request = pb.EditRequest(id=id, cleared=cleared, change=pb.Change(**change) if change else None)
+            return stub.Edit(request, metadata=metadata)
+
+        edited = await edit("limit_rate", "headers", priority=pb.PRIORITY_LOW, mirrors=["mem://host/second"])
+        assert (edited.priority, edited.HasField("limit_rate"), edited.group) == (pb.PRIORITY_LOW, False, "g")
+        assert list(edited.uris) == [URI, "mem://host/second"]
+        (kept,) = await called.house.all()
+        assert (kept.spec.headers, kept.spec.limit_rate, kept.spec.referer) == ((), None, "http://r/")
+        assert list((await edit(uris=["mem://host/third"])).uris) == ["mem://host/third"]
+        for calling, said in (
+            (edit("limit_rate", limit_rate=3), "limit_rate"),
+            (edit("resume"), "resume"),
+            (edit("uris"), "uris"),
+            (edit("nothing"), "nothing"),
+            (edit(directory="/etc"), "/etc"),
+            (edit(id="../x", retries=1), "id"),
+            (edit(retries=10_001), "retries"),
+        ):
+            code, sentence = await refused(calling)
+            assert (code, said in sentence) == (grpc.StatusCode.INVALID_ARGUMENT, True), sentence
+        talk = stub.Control(metadata=metadata)
+        change = pb.Change(recursive=pb.Recursion(depth=0, include=["*.iso"], newer=True))
+        await talk.write(pb.Command(number=5, edit=pb.EditRequest(id=added.download_id, change=change)))
+        answer = await talk.read()
+        assert (answer.number, answer.edit.download_id) == (5, added.download_id)
+        (kept,) = await called.house.all()
+        assert kept.spec.recursive == Recursion(0, ("*.iso",), (), True)
+
+    call(tmp_path, story)
+
+
+def test_a_download_may_go_before_all_others(tmp_path: Path) -> None:
+    """And a folder with all that is below it: a message that is there and empty is not one that is not."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        await stub.Add(new(now=True), metadata=metadata)
+        await stub.Add(new("mem://host/folder/", recursive=pb.Recursion(), follow=False), metadata=metadata)
+        first, second = sorted(await called.house.all(), key=lambda each: each.added)
+        assert (first.lane, first.spec.recursive, first.spec.follow) == (Lane.NOW, None, True)
+        assert (second.lane, second.spec.recursive, second.spec.follow) == (Lane.AUTOMATIC, Recursion(), False)
+
+    call(tmp_path, story)
+
+
+def test_members_that_are_not_known_are_refused(tmp_path: Path) -> None:
+    """A newer client is told, wherever they stand: what it wanted may have been a digest."""
+
+    async def story(called: Called) -> None:
+        stub, metadata = await called.stub(), called.pass_for()
+        wanted = pb.NewDownload.FromString(new().downloads[0].SerializeToString() + UNKNOWN)
+        for calling in (
+            stub.Add(pb.AddRequest(downloads=[wanted]), metadata=metadata),
+            stub.List(pb.ListRequest.FromString(UNKNOWN), metadata=metadata),
+            first(stub.StreamEvents(pb.EventsRequest.FromString(UNKNOWN), metadata=metadata)),
+        ):
+            code, said = await refused(calling)
+            assert (code, "does not know" in said) == (grpc.StatusCode.INVALID_ARGUMENT, True), said
+        talk = stub.Control(metadata=metadata)
+        for command in (pb.Command(number=1), pb.Command(number=1, list=pb.ListRequest())):
+            await talk.write(pb.Command.FromString(command.SerializeToString() + UNKNOWN))
+            answer = await talk.read()
+            assert (answer.number, "does not know" in answer.failure.message) == (1, True)
         assert await called.house.all() == []
 
     call(tmp_path, story)

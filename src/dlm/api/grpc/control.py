@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlm.api.feed import Reader
 from dlm.api.grpc.generated import downloads_pb2 as pb
-from dlm.api.grpc.messages import checked, members, parsed
+from dlm.api.grpc.messages import checked, known, members, parsed
 from dlm.api.grpc.methods import METHODS
 from dlm.api.grpc.statuses import CODES, problem_from, sentence
 from dlm.api.refused import Refused
@@ -37,7 +37,7 @@ class Conversation:
         self._held = AsyncExitStack()
 
     async def run(self) -> None:
-        """Talk until the client has said all, or dlm stops. Raises `InvalidRequest` for what is no command of this version."""
+        """Talk until the client has said all, or dlm stops. Raises `InvalidRequest` for bytes that are no message."""
         async with self._held:
             hearing = asyncio.ensure_future(self._hear())
             going_on = [hearing, asyncio.ensure_future(self._tell()), asyncio.ensure_future(self._servicer.stopping.wait())]
@@ -64,9 +64,10 @@ class Conversation:
             await self._write(answer)
 
     async def _answer(self, command: pb.Command) -> pb.Answer:
+        known(command)
         said = command.WhichOneof("command")
         if said is None:
-            raise InvalidRequest("the command says nothing that this version knows")
+            raise InvalidRequest("the command says nothing")
         if said == "watch":
             await self._watch(command.watch)
             return pb.Answer(watching=pb.Watching())

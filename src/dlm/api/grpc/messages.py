@@ -29,9 +29,18 @@ def parsed(kind: type[M], content: bytes) -> M:
     return message
 
 
+def known(message: Message) -> None:
+    """Raises `InvalidRequest` where the message says something that this version does not know: it is not passed over."""
+    said = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != said:
+        raise InvalidRequest(f"the {message.DESCRIPTOR.name} has members that this version of dlm does not know")
+
+
 def members(message: Message) -> dict[str, Any]:
-    """What was set, as JSON has it. What was not set is left out."""
-    return {field.name: _plain(field, value) for field, value in message.ListFields()}
+    """What was set, as JSON has it. What was not set is left out. Raises `InvalidRequest` as `known` does."""
+    known(message)
+    return _members(message)
 
 
 def checked(said: Mapping[str, Any], kind: type[T]) -> T:
@@ -40,6 +49,10 @@ def checked(said: Mapping[str, Any], kind: type[T]) -> T:
         return msgspec.convert(said, kind)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from error
+
+
+def _members(message: Message) -> dict[str, Any]:
+    return {field.name: _plain(field, value) for field, value in message.ListFields()}
 
 
 def _plain(field: FieldDescriptor, value: Any) -> Any:
@@ -52,7 +65,7 @@ def _plain(field: FieldDescriptor, value: Any) -> Any:
 
 def _plain_one(field: FieldDescriptor, value: Any) -> Any:
     if field.message_type is not None:
-        return members(value)
+        return _members(value)
     return value if field.enum_type is None else _word(field.enum_type, value)
 
 

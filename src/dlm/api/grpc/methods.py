@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from google.protobuf.message import Message
+from msgspec import Meta
 
 from dlm.api.answers import BulkOut, OrdersOut
-from dlm.api.asks import BulkIn, Incoming, OrderIn, Reference, RemoveIn
+from dlm.api.asks import BulkIn, ChangeIn, Incoming, OrderIn, Reference, RemoveIn, SpecIn, Text
 from dlm.api.commands import COMMANDS, Asked, Command
 from dlm.api.grpc.generated import downloads_pb2 as pb
 from dlm.api.grpc.messages import checked, members, message_of
 from dlm.api.reading import MOST, House
+from dlm.model.error import InvalidRequest
 from dlm.model.value import dataclass
 from dlm.ports import Downloads
 
@@ -28,6 +31,13 @@ class NamedIn(Incoming, frozen=True, kw_only=True):
     """One download."""
 
     id: Reference
+
+
+class EditIn(NamedIn, frozen=True, kw_only=True):
+    """One download, and what is to be changed of it. What is named in `cleared` is taken away, as `null` does in JSON."""
+
+    change: ChangeIn
+    cleared: Annotated[list[Text], Meta(max_length=100)] = msgspec.field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,15 @@ def _named(said: dict[str, Any]) -> Said:
     return Said(id=checked(said, NamedIn).id)
 
 
+def _edited(said: dict[str, Any]) -> Said:
+    edit = checked({"change": {}, **said}, EditIn)
+    change = said.get("change", {})
+    for name in edit.cleared:
+        if name not in SpecIn.__struct_fields__ or name in change:
+            raise InvalidRequest(f"cleared: '{name[:80]}' cannot be taken away, or is changed as well")
+    return Said(checked({**change, **dict.fromkeys(edit.cleared)}, ChangeIn), id=edit.id)
+
+
 def _listed(said: dict[str, Any]) -> Said:
     query = {name: str(value) for name, value in said.items() if name != "phases"}
     return Said(query=query | ({"phase": ",".join(said["phases"])} if "phases" in said else {}))
@@ -111,6 +130,7 @@ METHODS: dict[str, Method] = {
     "Add": Method(_ROWS["add_many"], pb.AddRequest, pb.AddReply, _added, _ids),
     "Get": Method(_ROWS["show"], pb.GetRequest, pb.Story, _named),
     "List": Method(_ROWS["list"], pb.ListRequest, pb.Page, _listed),
+    "Edit": Method(_ROWS["edit"], pb.EditRequest, pb.Download, _edited),
     "Pause": _ordered("pause"),
     "Resume": _ordered("resume"),
     "Retry": _ordered("retry"),

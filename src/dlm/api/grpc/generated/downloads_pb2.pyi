@@ -57,7 +57,7 @@ LANE_AUTOMATIC: Lane
 LANE_RETRY: Lane
 
 class NewDownload(_message.Message):
-    __slots__ = ("uris", "priority", "start_at", "group", "paused", "directory", "output", "connections", "checksum", "limit_rate", "headers", "user_agent", "referer", "user", "bearer", "hostkey", "range", "overwrite", "resume", "retries", "timeout", "http3", "endpoint_url", "region", "anonymous", "requester_pays", "ftp_tls", "ftp_active")
+    __slots__ = ("uris", "priority", "start_at", "group", "paused", "directory", "output", "connections", "checksum", "limit_rate", "headers", "user_agent", "referer", "user", "bearer", "hostkey", "range", "overwrite", "resume", "retries", "timeout", "http3", "endpoint_url", "region", "anonymous", "requester_pays", "ftp_tls", "ftp_active", "now", "follow", "recursive")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,9 @@ class NewDownload(_message.Message):
     REQUESTER_PAYS_FIELD_NUMBER: _ClassVar[int]
     FTP_TLS_FIELD_NUMBER: _ClassVar[int]
     FTP_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    RECURSIVE_FIELD_NUMBER: _ClassVar[int]
     uris: _containers.RepeatedScalarFieldContainer[str]
     priority: Priority
     start_at: float
@@ -121,7 +124,22 @@ class NewDownload(_message.Message):
     requester_pays: bool
     ftp_tls: bool
     ftp_active: bool
-    def __init__(self, uris: _Optional[_Iterable[str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., start_at: _Optional[float] = ..., group: _Optional[str] = ..., paused: _Optional[bool] = ..., directory: _Optional[str] = ..., output: _Optional[str] = ..., connections: _Optional[int] = ..., checksum: _Optional[str] = ..., limit_rate: _Optional[int] = ..., headers: _Optional[_Mapping[str, str]] = ..., user_agent: _Optional[str] = ..., referer: _Optional[str] = ..., user: _Optional[str] = ..., bearer: _Optional[str] = ..., hostkey: _Optional[str] = ..., range: _Optional[str] = ..., overwrite: _Optional[bool] = ..., resume: _Optional[bool] = ..., retries: _Optional[int] = ..., timeout: _Optional[float] = ..., http3: _Optional[bool] = ..., endpoint_url: _Optional[str] = ..., region: _Optional[str] = ..., anonymous: _Optional[bool] = ..., requester_pays: _Optional[bool] = ..., ftp_tls: _Optional[bool] = ..., ftp_active: _Optional[bool] = ...) -> None: ...
+    now: bool
+    follow: bool
+    recursive: Recursion
+    def __init__(self, uris: _Optional[_Iterable[str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., start_at: _Optional[float] = ..., group: _Optional[str] = ..., paused: _Optional[bool] = ..., directory: _Optional[str] = ..., output: _Optional[str] = ..., connections: _Optional[int] = ..., checksum: _Optional[str] = ..., limit_rate: _Optional[int] = ..., headers: _Optional[_Mapping[str, str]] = ..., user_agent: _Optional[str] = ..., referer: _Optional[str] = ..., user: _Optional[str] = ..., bearer: _Optional[str] = ..., hostkey: _Optional[str] = ..., range: _Optional[str] = ..., overwrite: _Optional[bool] = ..., resume: _Optional[bool] = ..., retries: _Optional[int] = ..., timeout: _Optional[float] = ..., http3: _Optional[bool] = ..., endpoint_url: _Optional[str] = ..., region: _Optional[str] = ..., anonymous: _Optional[bool] = ..., requester_pays: _Optional[bool] = ..., ftp_tls: _Optional[bool] = ..., ftp_active: _Optional[bool] = ..., now: _Optional[bool] = ..., follow: _Optional[bool] = ..., recursive: _Optional[_Union[Recursion, _Mapping]] = ...) -> None: ...
+
+class Recursion(_message.Message):
+    __slots__ = ("depth", "include", "exclude", "newer")
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDE_FIELD_NUMBER: _ClassVar[int]
+    NEWER_FIELD_NUMBER: _ClassVar[int]
+    depth: int
+    include: _containers.RepeatedScalarFieldContainer[str]
+    exclude: _containers.RepeatedScalarFieldContainer[str]
+    newer: bool
+    def __init__(self, depth: _Optional[int] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., newer: _Optional[bool] = ...) -> None: ...
 
 class AddRequest(_message.Message):
     __slots__ = ("downloads",)
@@ -165,6 +183,87 @@ class OrderRequest(_message.Message):
     now: bool
     def __init__(self, ids: _Optional[_Iterable[str]] = ..., phases: _Optional[_Iterable[_Union[Phase, str]]] = ..., group: _Optional[str] = ..., everybody: _Optional[bool] = ..., now: _Optional[bool] = ...) -> None: ...
 
+class EditRequest(_message.Message):
+    __slots__ = ("id", "change", "cleared")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    CLEARED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    change: Change
+    cleared: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., cleared: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("uris", "priority", "start_at", "group", "directory", "output", "connections", "checksum", "limit_rate", "headers", "user_agent", "referer", "user", "bearer", "hostkey", "range", "overwrite", "resume", "retries", "timeout", "http3", "endpoint_url", "region", "anonymous", "requester_pays", "ftp_tls", "ftp_active", "follow", "recursive", "mirrors")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    URIS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    START_AT_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    CHECKSUM_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_RATE_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    USER_AGENT_FIELD_NUMBER: _ClassVar[int]
+    REFERER_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    BEARER_FIELD_NUMBER: _ClassVar[int]
+    HOSTKEY_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    OVERWRITE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    HTTP3_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_URL_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    ANONYMOUS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTER_PAYS_FIELD_NUMBER: _ClassVar[int]
+    FTP_TLS_FIELD_NUMBER: _ClassVar[int]
+    FTP_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    RECURSIVE_FIELD_NUMBER: _ClassVar[int]
+    MIRRORS_FIELD_NUMBER: _ClassVar[int]
+    uris: _containers.RepeatedScalarFieldContainer[str]
+    priority: Priority
+    start_at: float
+    group: str
+    directory: str
+    output: str
+    connections: int
+    checksum: str
+    limit_rate: int
+    headers: _containers.ScalarMap[str, str]
+    user_agent: str
+    referer: str
+    user: str
+    bearer: str
+    hostkey: str
+    range: str
+    overwrite: bool
+    resume: bool
+    retries: int
+    timeout: float
+    http3: bool
+    endpoint_url: str
+    region: str
+    anonymous: bool
+    requester_pays: bool
+    ftp_tls: bool
+    ftp_active: bool
+    follow: bool
+    recursive: Recursion
+    mirrors: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, uris: _Optional[_Iterable[str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., start_at: _Optional[float] = ..., group: _Optional[str] = ..., directory: _Optional[str] = ..., output: _Optional[str] = ..., connections: _Optional[int] = ..., checksum: _Optional[str] = ..., limit_rate: _Optional[int] = ..., headers: _Optional[_Mapping[str, str]] = ..., user_agent: _Optional[str] = ..., referer: _Optional[str] = ..., user: _Optional[str] = ..., bearer: _Optional[str] = ..., hostkey: _Optional[str] = ..., range: _Optional[str] = ..., overwrite: _Optional[bool] = ..., resume: _Optional[bool] = ..., retries: _Optional[int] = ..., timeout: _Optional[float] = ..., http3: _Optional[bool] = ..., endpoint_url: _Optional[str] = ..., region: _Optional[str] = ..., anonymous: _Optional[bool] = ..., requester_pays: _Optional[bool] = ..., ftp_tls: _Optional[bool] = ..., ftp_active: _Optional[bool] = ..., follow: _Optional[bool] = ..., recursive: _Optional[_Union[Recursion, _Mapping]] = ..., mirrors: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class RemoveRequest(_message.Message):
     __slots__ = ("ids", "phases", "group", "everybody", "delete_files")
     IDS_FIELD_NUMBER: _ClassVar[int]
@@ -198,7 +297,7 @@ class EventsRequest(_message.Message):
     def __init__(self, since: _Optional[int] = ..., ids: _Optional[_Iterable[str]] = ..., group: _Optional[str] = ...) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("number", "add", "get", "list", "pause", "resume", "retry", "cancel", "remove", "watch")
+    __slots__ = ("number", "add", "get", "list", "pause", "resume", "retry", "cancel", "remove", "watch", "edit")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     ADD_FIELD_NUMBER: _ClassVar[int]
     GET_FIELD_NUMBER: _ClassVar[int]
@@ -209,6 +308,7 @@ class Command(_message.Message):
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     REMOVE_FIELD_NUMBER: _ClassVar[int]
     WATCH_FIELD_NUMBER: _ClassVar[int]
+    EDIT_FIELD_NUMBER: _ClassVar[int]
     number: int
     add: AddRequest
     get: GetRequest
@@ -219,7 +319,8 @@ class Command(_message.Message):
     cancel: OrderRequest
     remove: RemoveRequest
     watch: ProgressRequest
-    def __init__(self, number: _Optional[int] = ..., add: _Optional[_Union[AddRequest, _Mapping]] = ..., get: _Optional[_Union[GetRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., pause: _Optional[_Union[OrderRequest, _Mapping]] = ..., resume: _Optional[_Union[OrderRequest, _Mapping]] = ..., retry: _Optional[_Union[OrderRequest, _Mapping]] = ..., cancel: _Optional[_Union[OrderRequest, _Mapping]] = ..., remove: _Optional[_Union[RemoveRequest, _Mapping]] = ..., watch: _Optional[_Union[ProgressRequest, _Mapping]] = ...) -> None: ...
+    edit: EditRequest
+    def __init__(self, number: _Optional[int] = ..., add: _Optional[_Union[AddRequest, _Mapping]] = ..., get: _Optional[_Union[GetRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., pause: _Optional[_Union[OrderRequest, _Mapping]] = ..., resume: _Optional[_Union[OrderRequest, _Mapping]] = ..., retry: _Optional[_Union[OrderRequest, _Mapping]] = ..., cancel: _Optional[_Union[OrderRequest, _Mapping]] = ..., remove: _Optional[_Union[RemoveRequest, _Mapping]] = ..., watch: _Optional[_Union[ProgressRequest, _Mapping]] = ..., edit: _Optional[_Union[EditRequest, _Mapping]] = ...) -> None: ...
 
 class Fault(_message.Message):
     __slots__ = ("kind", "message")
@@ -230,7 +331,7 @@ class Fault(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Download(_message.Message):
-    __slots__ = ("download_id", "status", "phase", "uri", "uris", "name", "size", "downloaded", "speed", "priority", "lane", "group", "due", "attempts", "directory", "path", "verification", "verified_by", "limit_rate", "added", "finished", "error")
+    __slots__ = ("download_id", "status", "phase", "uri", "uris", "name", "size", "downloaded", "speed", "priority", "lane", "group", "due", "attempts", "directory", "path", "verification", "verified_by", "limit_rate", "added", "finished", "error", "position")
     DOWNLOAD_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -253,6 +354,7 @@ class Download(_message.Message):
     ADDED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     download_id: str
     status: str
     phase: Phase
@@ -275,7 +377,8 @@ class Download(_message.Message):
     added: float
     finished: float
     error: Fault
-    def __init__(self, download_id: _Optional[str] = ..., status: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ..., uri: _Optional[str] = ..., uris: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., size: _Optional[int] = ..., downloaded: _Optional[int] = ..., speed: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., lane: _Optional[_Union[Lane, str]] = ..., group: _Optional[str] = ..., due: _Optional[float] = ..., attempts: _Optional[int] = ..., directory: _Optional[str] = ..., path: _Optional[str] = ..., verification: _Optional[str] = ..., verified_by: _Optional[str] = ..., limit_rate: _Optional[int] = ..., added: _Optional[float] = ..., finished: _Optional[float] = ..., error: _Optional[_Union[Fault, _Mapping]] = ...) -> None: ...
+    position: float
+    def __init__(self, download_id: _Optional[str] = ..., status: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ..., uri: _Optional[str] = ..., uris: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., size: _Optional[int] = ..., downloaded: _Optional[int] = ..., speed: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., lane: _Optional[_Union[Lane, str]] = ..., group: _Optional[str] = ..., due: _Optional[float] = ..., attempts: _Optional[int] = ..., directory: _Optional[str] = ..., path: _Optional[str] = ..., verification: _Optional[str] = ..., verified_by: _Optional[str] = ..., limit_rate: _Optional[int] = ..., added: _Optional[float] = ..., finished: _Optional[float] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., position: _Optional[float] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("start", "stop")
@@ -521,7 +624,7 @@ class Failure(_message.Message):
     def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("number", "add", "get", "list", "order", "watching", "failure", "event")
+    __slots__ = ("number", "add", "get", "list", "order", "watching", "failure", "event", "edit")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     ADD_FIELD_NUMBER: _ClassVar[int]
     GET_FIELD_NUMBER: _ClassVar[int]
@@ -530,6 +633,7 @@ class Answer(_message.Message):
     WATCHING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    EDIT_FIELD_NUMBER: _ClassVar[int]
     number: int
     add: AddReply
     get: Story
@@ -538,7 +642,8 @@ class Answer(_message.Message):
     watching: Watching
     failure: Failure
     event: Event
-    def __init__(self, number: _Optional[int] = ..., add: _Optional[_Union[AddReply, _Mapping]] = ..., get: _Optional[_Union[Story, _Mapping]] = ..., list: _Optional[_Union[Page, _Mapping]] = ..., order: _Optional[_Union[OrderReply, _Mapping]] = ..., watching: _Optional[_Union[Watching, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., event: _Optional[_Union[Event, _Mapping]] = ...) -> None: ...
+    edit: Download
+    def __init__(self, number: _Optional[int] = ..., add: _Optional[_Union[AddReply, _Mapping]] = ..., get: _Optional[_Union[Story, _Mapping]] = ..., list: _Optional[_Union[Page, _Mapping]] = ..., order: _Optional[_Union[OrderReply, _Mapping]] = ..., watching: _Optional[_Union[Watching, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., event: _Optional[_Union[Event, _Mapping]] = ..., edit: _Optional[_Union[Download, _Mapping]] = ...) -> None: ...
 
 class Watching(_message.Message):
     __slots__ = ()

@@ -49,6 +49,11 @@ class DownloadsStub:
                 request_serializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.ListRequest.SerializeToString,
                 response_deserializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.Page.FromString,
                 _registered_method=True)
+        self.Edit = channel.unary_unary(
+                '/dlm.v1.Downloads/Edit',
+                request_serializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.EditRequest.SerializeToString,
+                response_deserializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.Download.FromString,
+                _registered_method=True)
         self.Pause = channel.unary_unary(
                 '/dlm.v1.Downloads/Pause',
                 request_serializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.OrderRequest.SerializeToString,
@@ -110,6 +115,13 @@ class DownloadsServicer:
 
     def List(self, request, context):
         """Downloads as they stand, newest first, a page at a time. Scope: read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Edit(self, request, context):
+        """Change what was asked for. Scope: control.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,6 +200,11 @@ def add_DownloadsServicer_to_server(servicer, server):
                     servicer.List,
                     request_deserializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.ListRequest.FromString,
                     response_serializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.Page.SerializeToString,
+            ),
+            'Edit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Edit,
+                    request_deserializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.EditRequest.FromString,
+                    response_serializer=dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.Download.SerializeToString,
             ),
             'Pause': grpc.unary_unary_rpc_method_handler(
                     servicer.Pause,
@@ -311,6 +328,33 @@ class Downloads:
             '/dlm.v1.Downloads/List',
             dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.ListRequest.SerializeToString,
             dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.Page.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Edit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dlm.v1.Downloads/Edit',
+            dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.EditRequest.SerializeToString,
+            dlm_dot_api_dot_grpc_dot_generated_dot_downloads__pb2.Download.FromString,
             options,
             channel_credentials,
             insecure,
