@@ -36,7 +36,7 @@ DODGES = frozenset({"bash", "shell", "zsh", "py", "python3", "pycon", "shell-ses
 """Other words for what is run, under which a block would pass unseen."""
 MOST_EXEMPT = 8
 SHOWN = "localhost:8000"
-DOOR = "127.0.0.1:8840"
+DOORS = ("127.0.0.1:8840", "127.0.0.1:8841")
 """Where a daemon of the book listens."""
 SERVED = 10 << 20
 """Bytes of the served file, as `python -m tests.hostile` has it by default."""
@@ -105,9 +105,9 @@ class Stage:
     def __init__(self, folder: Path, server: HostileServer) -> None:
         self._folder = folder / "here"
         self._folder.mkdir()
-        self._place = f"localhost:{server.port}"
-        self._door = f"127.0.0.1:{free_ports(1)[0]}"
-        self._ours = (self._place, f"127.0.0.1:{server.port}")
+        doors = [f"127.0.0.1:{port}" for port in free_ports(len(DOORS))]
+        self._here = {SHOWN: f"localhost:{server.port}", **dict(zip(DOORS, doors, strict=True))}
+        self._shown = {ours: shown for shown, ours in self._here.items()} | {f"127.0.0.1:{server.port}": SHOWN}
         shims = folder / "bin"
         shims.mkdir()
         for name, call in {"dlm": f'"{sys.executable}" -m dlm', "python": f'"{sys.executable}"'}.items():
@@ -125,7 +125,7 @@ class Stage:
     def run(self, *argv: str) -> tuple[int, str]:
         """The exit code, and what was written to standard output and error, with the address as readers see it."""
         result = subprocess.run(
-            [each.replace(SHOWN, self._place).replace(DOOR, self._door) for each in argv],
+            [self._as_here(each) for each in argv],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -134,10 +134,15 @@ class Stage:
             text=True,
             timeout=PATIENCE,
         )
-        written = result.stdout.replace(self._door, DOOR)
-        for ours in self._ours:
-            written = written.replace(ours, SHOWN)
+        written = result.stdout
+        for ours, shown in self._shown.items():
+            written = written.replace(ours, shown)
         return result.returncode, written
+
+    def _as_here(self, text: str) -> str:
+        for shown, ours in self._here.items():
+            text = text.replace(shown, ours)
+        return text
 
     def end(self) -> None:
         """End the daemon that a document has started and a failure has left."""
