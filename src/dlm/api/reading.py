@@ -39,6 +39,8 @@ MOST = 1000
 """Downloads on a page: unless said otherwise, and at most."""
 _NEEDED = frozenset(each.name for each in fields(DownloadSpec) if each.default not in {None, MISSING})
 """What every spec has: none of these can be taken away."""
+_NO_NAMES = frozenset({"", ".", "..", "-"})
+"""What stands for no file, or for standard output."""
 _CHOSEN = frozenset(each.name for each in fields(DownloadSpec)) - WITHHELD.keys()
 
 
@@ -79,7 +81,7 @@ def spec_of(uris: Sequence[str], said: SpecIn, house: House) -> DownloadSpec:
     directory = house.directory(said.directory or None)
     if "output" in own:
         folder, name = os.path.split(own["output"])
-        if name in {"", ".", "..", "-"}:
+        if name in _NO_NAMES:
             raise InvalidRequest("output: give the name of a file")
         own["output"], directory = name, house.directory(os.path.join(directory, folder))
     return DownloadSpec(**{**common, **own, "uris": tuple(uris), "directory": directory}).check()
@@ -93,8 +95,9 @@ def change_of(said: ChangeIn, house: House) -> Change:
             raise InvalidRequest(f"{name}: there has to be one, so null makes no sense")
     if said.directory:
         changed["directory"] = house.directory(said.directory)
-    if changed.get("output") is not None and os.path.basename(changed["output"]) != changed["output"]:
-        raise InvalidRequest("output: give a name without directories, and the directory by itself")
+    output = changed.get("output")
+    if output is not None and (os.path.basename(output) != output or output in _NO_NAMES):
+        raise InvalidRequest("output: give the name of a file without directories, and the directory by itself")
     if said.uris is not UNSET:
         changed["uris"] = tuple(said.uris)
     priority = None if said.priority is None else Priority[said.priority.upper()]
