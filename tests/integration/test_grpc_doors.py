@@ -75,19 +75,62 @@ def test_within_control_each_command_needs_its_scope(tmp_path: Path) -> None:
 
 
 def test_many_wrong_tokens_have_to_wait(tmp_path: Path) -> None:
-    """And the right one with them, so that guessing shows nothing. To have none is no guess."""
+    """The right one of the same peer does not: it may be another's. To have none is no guess."""
 
     async def story(called: Called) -> None:
         stub = await called.stub()
         for _ in range(FREE + 1):
             await refused(stub.List(pb.ListRequest()))
+        codes = [(await refused(stub.List(pb.ListRequest(), metadata=bearer("dlm_wrong"))))[0] for _ in range(FREE + 1)]
+        assert codes == [grpc.StatusCode.UNAUTHENTICATED] * FREE + [grpc.StatusCode.RESOURCE_EXHAUSTED]
+        _, said = await refused(stub.List(pb.ListRequest(), metadata=bearer("dlm_wrong")))
+        assert "wait" in said
         await stub.List(pb.ListRequest(), metadata=called.pass_for())
-        for _ in range(FREE + 1):
-            await refused(stub.List(pb.ListRequest(), metadata=bearer("dlm_wrong")))
-        for metadata in (bearer("dlm_wrong"), called.pass_for()):
-            code, said = await refused(stub.List(pb.ListRequest(), metadata=metadata))
-            assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert "wait" in said
+
+    call(tmp_path, story)
+
+
+def test_a_revoked_token_hears_no_more(tmp_path: Path) -> None:
+    """Within a second, on every stream, and is told why; who has another hears on."""
+
+    async def story(called: Called) -> None:
+        stub = await called.stub()
+        revoked, other = called.pass_for(Scope.READ), called.pass_for(Scope.ADMIN)
+        talk = stub.Control(metadata=revoked)
+        await talk.write(pb.Command(number=1, watch=pb.ProgressRequest()))
+        assert (await talk.read()).WhichOneof("answer") == "watching"
+        streams = [
+            stub.StreamEvents(pb.EventsRequest(), metadata=revoked),
+            stub.StreamProgress(pb.ProgressRequest(), metadata=revoked),
+        ]
+        heard = stub.StreamEvents(pb.EventsRequest(), metadata=other)
+        for stream in (*streams, heard):
+            await stream.initial_metadata()
+        called.tokens.revoke("read")
+        for stream in (talk, *streams):
+            code, said = await refused(stream.read())
+            assert (code, "worth nothing" in said) == (grpc.StatusCode.UNAUTHENTICATED, True), said
+        await stub.Add(new(paused=True), metadata=other)
+        while (await heard.read()).WhichOneof("event") != "download_added":
+            pass
+
+    call(tmp_path, story)
+
+
+def test_who_talks_is_told_that_it_stops(tmp_path: Path) -> None:
+    """Whether events come or not: the talk has not simply ended."""
+
+    async def story(called: Called) -> None:
+        talks = [(await called.stub()).Control(metadata=called.pass_for()) for _ in range(2)]
+        await talks[0].write(pb.Command(number=1, watch=pb.ProgressRequest()))
+        assert (await talks[0].read()).WhichOneof("answer") == "watching"
+        await talks[1].write(pb.Command(number=1, list=pb.ListRequest()))
+        assert (await talks[1].read()).WhichOneof("answer") == "list"
+        stopping = (grpc.StatusCode.UNAVAILABLE, "dlm is stopping")
+        called.served.application.end()
+        assert await refused(talks[0].read()) == stopping
+        called.servicer.stop()
+        assert await refused(talks[1].read()) == stopping
 
     call(tmp_path, story)
 

@@ -36,8 +36,11 @@ class Conversation:
         self._reader: asyncio.Future[Reader] = asyncio.get_running_loop().create_future()
         self._held = AsyncExitStack()
 
-    async def run(self) -> None:
-        """Talk until the client has said all, or dlm stops. Raises `InvalidRequest` for bytes that are no message."""
+    async def run(self) -> bool:
+        """Talk until the client has said all, and say whether it has: dlm may stop, and tokens are revoked.
+
+        Raises `InvalidRequest` for bytes that are no message.
+        """
         async with self._held:
             hearing = asyncio.ensure_future(self._hear())
             going_on = [hearing, asyncio.ensure_future(self._tell()), asyncio.ensure_future(self._servicer.stopping.wait())]
@@ -50,6 +53,7 @@ class Conversation:
                 await asyncio.gather(*going_on, return_exceptions=True)
             for each in ended:
                 each.result()
+            return hearing in ended
 
     async def _hear(self) -> None:
         async for content in self._commands:
@@ -78,12 +82,13 @@ class Conversation:
     async def _watch(self, message: pb.ProgressRequest) -> None:
         from dlm.api.grpc.servicer import interest_of
 
-        self._servicer.doors.require(self._context.invocation_metadata(), Scope.READ)
+        metadata = self._context.invocation_metadata()
+        self._servicer.doors.require(metadata, Scope.READ)
         interest = interest_of(checked(members(message), InterestIn))
         if self._reader.done():
             self._reader.result().interest = interest
         else:
-            self._reader.set_result(await self._held.enter_async_context(self._servicer.reading(interest)))
+            self._reader.set_result(await self._held.enter_async_context(self._servicer.reading(interest, metadata)))
 
     async def _tell(self) -> None:
         async for line in await self._reader:

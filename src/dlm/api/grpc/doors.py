@@ -51,12 +51,12 @@ class Doors:
             raise Refused(problem(403, "gRPC is not for web pages"))
         if not _values(metadata, "authorization"):
             raise Refused(problem(401, "send the metadata 'authorization: Bearer TOKEN'; 'dlm token' on the server shows one"))
-        address = peer.rpartition(":")[0]
-        wait = self._attempts.wait(address)
-        if wait > 0:
-            raise Refused(problem(429, f"too many wrong tokens came from here: wait {wait:.0f} s"))
         granted = self._granted(metadata)
         if granted is None:
+            address = peer.rpartition(":")[0]
+            wait = self._attempts.wait(address)
+            if wait > 0:
+                raise Refused(problem(429, f"too many wrong tokens came from here: wait {wait:.0f} s"))
             self._attempts.failed(address)
             raise Refused(problem(401, "this token is not known here: 'dlm token' on the server shows one"))
         return granted
@@ -68,6 +68,14 @@ class Doors:
             raise Refused(problem(401, "this token is worth nothing any more"))
         if not granted.allows(wanted):
             raise Refused(problem(403, f"this token is for '{granted.value}', and that needs '{wanted.value}'"))
+
+    def still(self, metadata: Metadata) -> bool:
+        """Whether the token may read, as it did when it came in. What goes on for long asks from time to time."""
+        try:
+            self.require(metadata, Scope.READ)
+        except (Refused, DlmError):
+            return False
+        return True
 
     def _granted(self, metadata: Metadata) -> Scope | None:
         presented = bearer(_values(metadata, "authorization"))

@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import lru_cache
-from typing import Annotated, Any
+from functools import lru_cache, partial
+from typing import Annotated, Any, Never
 
 import grpc
-from grpc import StatusCode
 from msgspec import Meta
 
 from dlm.api.events import EventOut, ProgressEvent
 from dlm.api.feed import Feed, Interest, Line, Reader
-from dlm.api.grpc.doors import Behaviour, Doors
+from dlm.api.grpc.doors import Behaviour, Doors, Metadata
 from dlm.api.grpc.generated import downloads_pb2 as pb
 from dlm.api.grpc.messages import checked, members, message_of, parsed
 from dlm.api.grpc.methods import METHODS, Method
@@ -78,11 +77,11 @@ class Servicer:
         return await method.carry_out(message, self._downloads, self._house)
 
     @asynccontextmanager
-    async def reading(self, interest: Interest) -> AsyncIterator[Reader]:
-        """Everything from now on. Raises `Refused` where too many read."""
+    async def reading(self, interest: Interest, metadata: Metadata) -> AsyncIterator[Reader]:
+        """Everything from now on, while the token may read. Raises `Refused` where too many do."""
         if self._feed.readers >= MOST_READERS:
             raise Refused(problem(503, f"{MOST_READERS} clients listen already"))
-        reader = self._feed.read(interest)
+        reader = self._feed.read(interest, still=partial(self.doors.still, metadata))
         self._readers.add(reader)
         try:
             yield reader
@@ -109,17 +108,18 @@ class Servicer:
 
     async def _stream(self, kind: Any, content: bytes, context: Any, written: Callable[[Line], bytes | None]) -> None:
         try:
-            self.doors.require(context.invocation_metadata(), Scope.READ)
+            metadata = context.invocation_metadata()
+            self.doors.require(metadata, Scope.READ)
             said = checked(members(parsed(kind, content)), EventsIn)
-            async with self.reading(interest_of(said)) as reader:
+            async with self.reading(interest_of(said), metadata) as reader:
                 await context.send_initial_metadata(())
                 async for line in lines_of(self._feed, said.since, reader):
                     message = written(line)
                     if message is not None:
                         await context.write(message)
+            await self._end(context)
         except (Refused, DlmError) as error:
             await refuse(context, error)
-        await context.abort(StatusCode.UNAVAILABLE, "dlm is stopping")
 
     async def _control(self, commands: AsyncIterator[bytes], context: Any) -> None:
         from dlm.api.grpc.control import Conversation
@@ -127,11 +127,15 @@ class Servicer:
         try:
             self.doors.require(context.invocation_metadata(), Scope.READ)
             await context.send_initial_metadata(())
-            await Conversation(self, commands, context).run()
+            if not await Conversation(self, commands, context).run():
+                await self._end(context)
         except (Refused, DlmError) as error:
             await refuse(context, error)
-        if self.stopping.is_set():
-            await context.abort(StatusCode.UNAVAILABLE, "dlm is stopping")
+
+    async def _end(self, context: Any) -> Never:
+        """End what would go on: its token was revoked, or dlm stops."""
+        self.doors.require(context.invocation_metadata(), Scope.READ)
+        raise Refused(problem(503, "dlm is stopping"))
 
 
 def interest_of(said: InterestIn) -> Interest:
