@@ -331,7 +331,7 @@ class Fault(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Download(_message.Message):
-    __slots__ = ("download_id", "status", "phase", "uri", "uris", "name", "size", "downloaded", "speed", "priority", "lane", "group", "due", "attempts", "directory", "path", "verification", "verified_by", "limit_rate", "added", "finished", "error", "position")
+    __slots__ = ("download_id", "status", "phase", "uri", "uris", "name", "size", "downloaded", "speed", "priority", "lane", "group", "due", "attempts", "directory", "path", "verification", "verified_by", "limit_rate", "added", "finished", "error", "position", "output")
     DOWNLOAD_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -355,6 +355,7 @@ class Download(_message.Message):
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
     download_id: str
     status: str
     phase: Phase
@@ -378,7 +379,8 @@ class Download(_message.Message):
     finished: float
     error: Fault
     position: float
-    def __init__(self, download_id: _Optional[str] = ..., status: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ..., uri: _Optional[str] = ..., uris: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., size: _Optional[int] = ..., downloaded: _Optional[int] = ..., speed: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., lane: _Optional[_Union[Lane, str]] = ..., group: _Optional[str] = ..., due: _Optional[float] = ..., attempts: _Optional[int] = ..., directory: _Optional[str] = ..., path: _Optional[str] = ..., verification: _Optional[str] = ..., verified_by: _Optional[str] = ..., limit_rate: _Optional[int] = ..., added: _Optional[float] = ..., finished: _Optional[float] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., position: _Optional[float] = ...) -> None: ...
+    output: str
+    def __init__(self, download_id: _Optional[str] = ..., status: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ..., uri: _Optional[str] = ..., uris: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., size: _Optional[int] = ..., downloaded: _Optional[int] = ..., speed: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., lane: _Optional[_Union[Lane, str]] = ..., group: _Optional[str] = ..., due: _Optional[float] = ..., attempts: _Optional[int] = ..., directory: _Optional[str] = ..., path: _Optional[str] = ..., verification: _Optional[str] = ..., verified_by: _Optional[str] = ..., limit_rate: _Optional[int] = ..., added: _Optional[float] = ..., finished: _Optional[float] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., position: _Optional[float] = ..., output: _Optional[str] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("start", "stop")
