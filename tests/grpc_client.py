@@ -75,13 +75,13 @@ def bearer(token: str) -> Metadata:
 
 
 def call(folder: Path, story: Callable[[Called], Awaitable[None]]) -> None:
-    """Run a story with a served house, for half a minute at most."""
+    """Run a story with a served house, for a minute at most."""
 
     async def told() -> None:
         called = Called(House(), str(folder))
         await called.start()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await story(called)
         finally:
             await called.stop()
@@ -108,3 +108,16 @@ async def first(stream: Any) -> Any:
     async for message in stream:
         return message
     raise AssertionError("it has ended without a message")
+
+
+async def event(stream: Any, kind: str) -> Any:
+    """The next event of that kind; numbers come once a second between others."""
+    while (told := await stream.read()).WhichOneof("event") != kind:
+        assert told.WhichOneof("event") == "download_metrics", told
+    return getattr(told, kind)
+
+
+async def drained(stream: Any) -> None:
+    """Read what still comes, to the end, which raises where the call fails."""
+    while await stream.read() is not grpc.aio.EOF:
+        pass

@@ -19,7 +19,7 @@ from dlm.api.serving import Listening, parse_address, within
 from dlm.model.error import InvalidRequest
 from dlm.model.settings import Settings
 from tests.certificates import Certificates
-from tests.grpc_client import Called, Metadata, bearer, call, first, new, refused
+from tests.grpc_client import Called, Metadata, bearer, call, drained, event, first, new, refused
 from tests.house import House
 
 PLAIN = Settings(directory="/d", state="/s/dlm.db")
@@ -108,11 +108,10 @@ def test_a_revoked_token_hears_no_more(tmp_path: Path) -> None:
             await stream.initial_metadata()
         called.tokens.revoke("read")
         for stream in (talk, *streams):
-            code, said = await refused(stream.read())
+            code, said = await refused(drained(stream))
             assert (code, "worth nothing" in said) == (grpc.StatusCode.UNAUTHENTICATED, True), said
         await stub.Add(new(paused=True), metadata=other)
-        while (await heard.read()).WhichOneof("event") != "download_added":
-            pass
+        await event(heard, "download_added")
 
     call(tmp_path, story)
 
@@ -128,9 +127,9 @@ def test_who_talks_is_told_that_it_stops(tmp_path: Path) -> None:
         assert (await talks[1].read()).WhichOneof("answer") == "list"
         stopping = (grpc.StatusCode.UNAVAILABLE, "dlm is stopping")
         called.served.application.end()
-        assert await refused(talks[0].read()) == stopping
+        assert await refused(drained(talks[0])) == stopping
         called.servicer.stop()
-        assert await refused(talks[1].read()) == stopping
+        assert await refused(drained(talks[1])) == stopping
 
     call(tmp_path, story)
 
