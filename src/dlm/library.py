@@ -29,6 +29,7 @@ from dlm.model.queue import AddRequest, Selection
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest
 from dlm.model.settings import Settings
+from dlm.model.sorting import Sort
 from dlm.ports import DownloadQuery, Downloads
 
 LOOK = 5.0
@@ -132,9 +133,10 @@ class Library:
         (added,) = await self.facade.add([request])
         return Handle(self.facade, added.download.id)
 
-    async def list(self, *phases: Phase, limit: int = 1000) -> list[Handle]:
-        """Downloads, newest first: those that stand in `phases`, or all."""
-        found = await self.facade.list(DownloadQuery(phases=frozenset(phases) if phases else None, limit=limit))
+    async def list(self, *phases: Phase, limit: int = 1000, sort: str = "-added") -> list[Handle]:
+        """Downloads, newest first unless `sort` says otherwise (see `SortKey`): those that stand in `phases`, or all."""
+        query = DownloadQuery(phases=frozenset(phases) if phases else None, limit=limit, sort=Sort.parse(sort))
+        found = await self.facade.list(query)
         return [Handle(self.facade, each.id) for each in found]
 
     def events(self) -> AsyncIterator[Event]:

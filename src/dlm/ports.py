@@ -35,6 +35,7 @@ from dlm.model.queue import (
 from dlm.model.rank import Lane
 from dlm.model.recursion import Frontier
 from dlm.model.resource import Mirror, Pieces, Resource, Verified
+from dlm.model.sorting import NEWEST_FIRST, Cursor, Sort
 from dlm.model.span import Span
 from dlm.model.value import dataclass
 
@@ -353,15 +354,20 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DownloadQuery:
-    """Which downloads: all conditions must hold; `None` is no condition. Newest first; `before` is a cursor (`Download.id`)."""
+    """Which downloads, in which order: all conditions must hold; `None` is no condition.
+
+    A page begins behind `before`, the last of the page before. What has moved to another place since may be missed or come
+    twice; nothing else is, if `before` is a `Cursor`. An id alone means where that download stands now.
+    """
 
     phases: frozenset[Phase] | None = None
     directory: str | None = None
     group: str | None = None
     text: str | None = None
     """What the name or the address contains, whatever the case."""
-    before: DownloadId | None = None
+    before: DownloadId | Cursor | None = None
     limit: int = 1000
+    sort: Sort = NEWEST_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,7 +460,7 @@ class Repository(Protocol):
         """The one id with this prefix. Raises `DownloadNotFound` for none or several, and says which."""
 
     async def find(self, query: DownloadQuery) -> list[Download]:
-        """Matching downloads, newest first."""
+        """Matching downloads, sorted as the query says. Raises `DownloadNotFound` when `before` is gone."""
 
     async def same(self, specs: Sequence[DownloadSpec]) -> list[list[Download]]:
         """For each of these the downloads with its first URI, its directory and its output, newest first."""

@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from dlm.clock import SystemClock
-from dlm.model.download import Download
+from dlm.model.download import Download, DownloadId
 from dlm.model.error import Conflict, DigestMismatch, DlmError, DownloadNotFound, InvalidRequest, NotFound, StorageError
 from dlm.model.event import DownloadAdded, DownloadRemoved, Event, PhaseChanged, ProgressMade
 from dlm.model.phase import Intent, Order, Phase
 from dlm.model.queue import Change, Rates, Selection
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Verification
+from dlm.model.sorting import Cursor, Sort, SortKey
 from dlm.ports import DownloadQuery, Downloads
+from tests.contracts.repository_sorting import ordered
 from tests.house import CONTENT, URI, House, spec, wish
 
 Scenario = Callable[[Downloads, House], Awaitable[None]]
@@ -132,6 +134,29 @@ class AddingContract(DownloadsSuite):
             assert [each.id for each in await downloads.list(DownloadQuery(limit=1_200))] == ids[:1_200]
             assert [each.id for each in await downloads.list(DownloadQuery(before=ids[99], limit=3))] == ids[100:103]
             assert [each.id for each in await downloads.list(DownloadQuery())] == ids[:1_000]
+
+        play(scenario)
+
+    def test_a_list_is_in_the_order_that_was_asked_for(self, play: PlayDownloads) -> None:
+        """By every key, both ways, across the pages of the wire; and a page goes on where the last one ended."""
+
+        async def scenario(downloads: Downloads, house: House) -> None:
+            new = await downloads.add([wish(f"mem://host/{n * 7 % 1100}.bin") for n in range(1_100)])
+            for each in new[:3]:
+                await downloads.order(Order.CANCEL, Selection(references=(each.download.id,)))
+            known = [(await downloads.show(each.download.id)).download for each in new[:3]]
+            known += [each.download for each in new[3:]]
+            for key in SortKey:
+                for descending in (False, True):
+                    sort = Sort(key, descending)
+                    wanted = [each.id for each in ordered(known, sort)]
+                    assert [each.id for each in await downloads.list(DownloadQuery(sort=sort, limit=2_000))] == wanted
+                    last = (await downloads.show(wanted[4])).download
+                    for before in (last.id, Cursor(last.id, sort.mark(last))):
+                        page = await downloads.list(DownloadQuery(sort=sort, before=before, limit=3))
+                        assert [each.id for each in page] == wanted[5:8]
+            with pytest.raises(DownloadNotFound):
+                await downloads.list(DownloadQuery(sort=Sort(SortKey.SIZE), before=Cursor(DownloadId("0" * 16), 5)))
 
         play(scenario)
 

@@ -89,6 +89,12 @@ def test_pages_lead_through_everything(tmp_path: Path) -> None:
         assert len(paused) == 13
         found = (await house.ask("GET", DOWNLOADS, query="text=host/7.bin")).json["downloads"]
         assert [each["uri"] for each in found] == ["mem://host/7.bin"]
+        named = (await house.ask("GET", DOWNLOADS, query="sort=name&limit=3")).json
+        on = (await house.ask("GET", DOWNLOADS, query=f"sort=name&limit=2&before={named['next']}")).json
+        told = [each["uri"][11:] for page in (named, on) for each in page["downloads"]]
+        assert told == ["0.bin", "1.bin", "2.bin", "3.bin", "4.bin"]
+        largest = (await house.ask("GET", DOWNLOADS, query="sort=-name&limit=1")).json["downloads"]
+        assert largest[0]["uri"] == "mem://host/24.bin"
 
     served(tmp_path, story)
 
@@ -101,6 +107,18 @@ def test_pages_lead_through_everything(tmp_path: Path) -> None:
         ("GET", "", "limit=٣", 400),
         ("GET", "", "phase=asleep", 400),
         ("GET", "", "before=x", 400),
+        ("GET", "", "sort=speed", 400),
+        ("GET", "", "sort=", 400),
+        ("GET", "", "sort=--size", 400),
+        ("GET", "", "sort=size&before=0000000000000000.InRleHQi", 400),  # of a text
+        ("GET", "", "sort=name&before=0000000000000000.MQ", 400),  # of a number
+        ("GET", "", "sort=size&before=0000000000000000.TmFO", 400),  # NaN
+        ("GET", "", "sort=size&before=0000000000000000.MWU5OTk", 400),  # 1e999
+        ("GET", "", "sort=size&before=0000000000000000.dHJ1ZQ", 400),  # true
+        ("GET", "", "sort=size&before=0000000000000000.W1tbW1s", 400),  # no JSON
+        ("GET", "", "sort=size&before=0000000000000000.1", 400),  # no base64
+        ("GET", "", "before=0000000000000000.MQ", 400),  # of another order
+        ("GET", "", "sort=size&before=0000000000000000.MQ", 404),
         ("GET", "", "unknown=1", 400),
         ("GET", "/ffffffffffffffff", "", 404),
         ("GET", "/..%2f..%2fetc%2fpasswd", "", 404),

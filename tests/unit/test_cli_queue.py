@@ -132,6 +132,22 @@ def test_list_can_be_searched_and_paged(dlm: Runner) -> None:
     assert listed("-n", "2", "--after", first[-1]) == [ids[0]]
 
 
+def test_list_can_be_sorted(dlm: Runner) -> None:
+    """By a key, with - the other way round; a word that is no key is told with those that are."""
+    for name in ("b", "c", "a"):
+        dlm.twin.keep(f"https://h/{name}")
+
+    def listed(*argv: str) -> list[str]:
+        return [each["uri"][-1] for each in dlm("list", "--json", *argv).objects]
+
+    assert listed() == ["a", "c", "b"]
+    assert listed("--sort", "name") == ["a", "b", "c"]
+    assert listed("--sort", "-name") == ["c", "b", "a"]
+    ran = dlm("list", "--sort", "speed")
+    assert ran.code == 2
+    assert "'speed' sorts nothing: write one of added, name, size, finished" in ran.err
+
+
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from dlm.model.message import ConnectionView, Progressed
 from dlm.model.phase import Cause, Phase
 from dlm.model.resource import Pieces, Verification, Verified
 from dlm.model.settings import Settings
+from dlm.model.sorting import SortKey
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery, Downloads, Outcome, Story
 from tests.queue_twin import QueueTwin
@@ -146,8 +147,10 @@ class DownloadsTwin(QueueTwin):
             and (query.text is None or query.text in each.label + each.uri)
         ]
         found = wanted[::-1]
+        if query.sort.key is not SortKey.ADDED:
+            found.sort(key=lambda each: str(query.sort.mark(each)), reverse=query.sort.descending)
         if query.before is not None:
-            found = found[[each.id for each in found].index(query.before) + 1 :]
+            found = found[[each.id for each in found].index(query.before) + 1 :]  # type: ignore[arg-type]  # the cursors of these tests are ids
         return found[: query.limit]
 
     async def show(self, reference: str) -> Story:

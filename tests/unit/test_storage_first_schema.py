@@ -110,7 +110,7 @@ def test_what_is_migrated_is_what_is_added_anew(tmp_path: Path) -> None:
         await new.close()
 
     asyncio.run(scenario())
-    columns = "id, host, lot, lane, priority, position, ready, due, attempts"
+    columns = "id, host, lot, label, lane, priority, position, ready, due, attempts"
     written = []
     for name in ("old.db", "new.db"):
         with closing(sqlite3.connect(tmp_path / name)) as connection:

@@ -15,6 +15,7 @@ from tests.contracts.repository import RecordContract, State, Wall
 from tests.contracts.repository_edits import EditContract, FindContract, RepeatContract, StepContract
 from tests.contracts.repository_expansions import ExpansionContract
 from tests.contracts.repository_life import LifeContract
+from tests.contracts.repository_sorting import SortingContract
 
 
 class TestSqliteRepository(RecordContract, LifeContract):
@@ -27,12 +28,12 @@ class TestMemoryRepository(RecordContract, LifeContract):
         return MemoryState(wall=wall)
 
 
-class TestSqliteEdits(RepeatContract, StepContract, EditContract, FindContract, ExpansionContract):
+class TestSqliteEdits(RepeatContract, StepContract, EditContract, FindContract, ExpansionContract, SortingContract):
     async def open(self, directory: Path, wall: Wall) -> State:
         return await SqliteState.open(str(directory / "dlm.db"), wall=wall)
 
 
-class TestMemoryEdits(RepeatContract, StepContract, EditContract, FindContract, ExpansionContract):
+class TestMemoryEdits(RepeatContract, StepContract, EditContract, FindContract, ExpansionContract, SortingContract):
     async def open(self, directory: Path, wall: Wall) -> State:
         return MemoryState(wall=wall)
 

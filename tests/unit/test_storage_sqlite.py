@@ -254,7 +254,7 @@ def test_the_schema_knows_all_phases_and_intents_and_no_other(path: Path) -> Non
             connection.execute("UPDATE events SET at = 2")
 
 
-QUERIES = {"repository.py": "queries.sql", "queue.py": "queue.sql"}
+QUERIES = {"repository.py": "queries.sql", "listing.py": "listing.sql", "queue.py": "queue.sql"}
 
 
 def test_every_query_has_a_sentence_and_a_use() -> None:
@@ -263,14 +263,20 @@ def test_every_query_has_a_sentence_and_a_use() -> None:
         (STORAGE / name).read_text() for name in (*QUERIES, "access.py", "adding.py", "frontiers.py", "recording.py")
     )
     texts = [named_queries((STORAGE / name).read_text()) for name in QUERIES.values()]
-    assert not texts[0].keys() & texts[1].keys()
-    for name, text in (texts[0] | texts[1]).items():
+    named = {name: text for each in texts for name, text in each.items()}
+    assert len(named) == sum(map(len, texts))
+    for name, text in named.items():
         assert text.startswith("-- "), name
         assert f'"{name}"' in source, name
 
 
 WALKS = {
     "find_downloads",
+    "find_oldest",
+    "by_name_up",
+    "by_name_down",
+    "without_size",
+    "without_finish",
     "first_lots",
     "first_hosts",
     "longest_ready",
@@ -292,5 +298,5 @@ def test_queries_use_the_indexes(path: Path) -> None:
             plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + text, unset)]
             scans = [step for step in plan if re.match(r"SCAN (downloads|found|events|checkpoints|rates|hosts)", step)]
             assert bool(scans) is (name in WALKS), (name, plan)
-            if name in WALKS or name in {"candidates", "some_lots", "events_since", "next_ahead"}:
+            if name in WALKS or name.startswith("by_") or name in {"candidates", "some_lots", "events_since", "next_ahead"}:
                 assert not [step for step in plan if "ORDER BY" in step], (name, plan)

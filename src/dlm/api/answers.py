@@ -98,7 +98,7 @@ class DownloadOut(Outgoing, frozen=True, kw_only=True):
 
 
 class PageOut(Outgoing, frozen=True, kw_only=True):
-    """Downloads, newest first. `next` is the `before` of the page that follows, `null` on the last."""
+    """Downloads, sorted as was asked. `next` is the `before` of the page that follows, `null` on the last."""
 
     downloads: list[DownloadOut]
     next: str | None

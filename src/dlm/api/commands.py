@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from typing import Any
 
-from dlm.api import answers, asks, events, overview
+from dlm.api import answers, asks, cursors, events, overview
 from dlm.api.reading import MOST, PAGE, House, add_request, change_of, lane_of, query_of, selection_of, spec_of
 from dlm.api.scope import Scope
 from dlm.model.download import Download
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Order, Phase
 from dlm.model.queue import Ordered, Selection
+from dlm.model.sorting import NEWEST_FIRST, Cursor, SortKey
 from dlm.model.value import dataclass
 from dlm.ports import Downloads
 
@@ -63,7 +64,8 @@ async def _list(asked: Asked) -> answers.PageOut:
     query = query_of(asked.query)
     found = await asked.downloads.list(query)
     samples = await asked.downloads.samples() if any(each.phase is Phase.RUNNING for each in found) else {}
-    following = found[-1].id if len(found) == query.limit else None
+    last = Cursor(found[-1].id, query.sort.mark(found[-1])) if len(found) == query.limit else None
+    following = cursors.written(last, query.sort)
     return answers.PageOut(downloads=[answers.DownloadOut.of(each, samples.get(each.id)) for each in found], next=following)
 
 
@@ -169,12 +171,14 @@ async def _settings(asked: Asked) -> overview.SettingsOut:
     return overview.SettingsOut.of(asked.house.settings, asked.house.roots)
 
 
+_SORTS = ", ".join(f"`{each.value}`" for each in SortKey)
 _PAGES = {
     "phase": "phases, with commas between them",
     "directory": "the directory that it goes to",
     "group": "the group that it belongs to",
     "text": "what the name or the address contains",
-    "before": "the `next` of the page before",
+    "sort": f"{_SORTS}; with `-` before it the other way round; `{NEWEST_FIRST}` unless said otherwise",
+    "before": "the `next` of the page before, of the same `sort`; or an id, to begin behind where that one stands now",
     "limit": f"downloads on a page, {PAGE} unless said otherwise, {MOST} at most",
 }
 
@@ -189,7 +193,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="list", method="GET", path="/downloads", scope=Scope.READ, run=_list,
-        query=_PAGES, answer=answers.PageOut, help="Downloads as they stand, newest first, a page at a time.",
+        query=_PAGES, answer=answers.PageOut, help="Downloads as they stand, sorted, a page at a time.",
     ),
     Command(
         name="show", method="GET", path="/downloads/{id}", scope=Scope.READ, run=_show,

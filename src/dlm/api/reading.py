@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from dlm.api import cursors
 from dlm.api.asks import AddIn, ChangeIn, OrderIn, RecursionIn, RemoveIn, SpecIn
 from dlm.model.address import refuse_control
 from dlm.model.download import DownloadSpec
@@ -19,6 +20,7 @@ from dlm.model.rank import Lane, Priority
 from dlm.model.recursion import Recursion
 from dlm.model.resource import Digest
 from dlm.model.settings import SCHEMA, Scope, Settings
+from dlm.model.sorting import NEWEST_FIRST, Sort
 from dlm.model.units import parse_range
 from dlm.model.value import dataclass
 from dlm.ports import DownloadQuery
@@ -129,9 +131,8 @@ def query_of(query: Mapping[str, str]) -> DownloadQuery:
     text = query.get("limit", str(PAGE))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
         raise InvalidRequest(f"limit: write a number from 1 to {MOST}")
-    before: Any = query.get("before")
-    if before is not None and not (len(before) == 16 and all(digit in "0123456789abcdef" for digit in before)):
-        raise InvalidRequest("before: write the id that 'next' gave")
+    sort = Sort.parse(query["sort"]) if "sort" in query else NEWEST_FIRST
+    before = cursors.read(query["before"], sort) if "before" in query else None
     return DownloadQuery(
         phases=phases,
         directory=query.get("directory"),
@@ -139,6 +140,7 @@ def query_of(query: Mapping[str, str]) -> DownloadQuery:
         text=query.get("text"),
         before=before,
         limit=int(text),
+        sort=sort,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from dlm.api import answers, asks, overview, rebuilding
+from dlm.api import answers, asks, cursors, overview, rebuilding
 from dlm.api.calling import TIMEOUT, Caller, Daemon, Stream
 from dlm.api.events import EventOut, SamplesOut
 from dlm.api.saying import add_in, change_in, page_query, said, selected
@@ -158,7 +158,7 @@ class RemoteDownloads:
         if query.phases is not None and not query.phases:
             return []
         found: list[Download] = []
-        before: str | None = query.before
+        before = cursors.written(query.before, query.sort)
         while len(found) < query.limit:
             page = await self._ask(
                 "GET", "/downloads", answers.PageOut, query=page_query(query, before, min(1000, query.limit - len(found)))

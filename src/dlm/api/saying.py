@@ -13,6 +13,7 @@ from dlm.model.error import InvalidRequest
 from dlm.model.queue import AddRequest, Change, Selection
 from dlm.model.rank import Lane
 from dlm.model.reference import prefix_of
+from dlm.model.sorting import NEWEST_FIRST
 from dlm.model.units import check_rate
 from dlm.ports import DownloadQuery
 
@@ -96,6 +97,8 @@ def selected(selection: Selection) -> dict[str, Any]:
 def page_query(query: DownloadQuery, before: str | None, limit: int) -> dict[str, str]:
     """The conditions of a page."""
     said = {"directory": query.directory, "group": query.group, "text": query.text, "before": before, "limit": str(limit)}
+    if query.sort != NEWEST_FIRST:
+        said["sort"] = str(query.sort)
     if query.phases is not None:
         said["phase"] = ",".join(sorted(phase.value for phase in query.phases))
     return {name: value for name, value in said.items() if value is not None}

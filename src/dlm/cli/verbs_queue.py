@@ -52,22 +52,30 @@ def phases_of(context: click.Context, words: Sequence[str]) -> frozenset[Phase] 
 
 
 @click.command("list")
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=100, metavar="N", help="The newest N.  [default: 100]")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=100, metavar="N", help="The first N.  [default: 100]")
 @click.option(
     "--status", "statuses", multiple=True, metavar="STATUS", help="Only those that stand so, such as failed; repeatable."
 )
 @click.option("--group", metavar="NAME", help="Only those of this group.")
 @click.option("--search", metavar="TEXT", help="Only those with TEXT in their name or address.")
-@click.option("--after", "--cursor", "after", metavar="ID", help="Only those older than this one, the last of the page before.")
+@click.option("--sort", metavar="KEY", help="By added, name, size or finished; -KEY is the other way round.  [default: -added]")
+@click.option("--after", "--cursor", "after", metavar="ID", help="Only those behind this one, the last of the page before.")
 @state_option
 @json_option
 @click.pass_context
 def list_downloads(context: click.Context, /, as_json: bool, **flags: Any) -> int:
-    """List downloads, the newest first."""
+    """List downloads, the newest first unless --sort says otherwise."""
+    from dlm.model.sorting import NEWEST_FIRST, Sort
     from dlm.ports import DownloadQuery
 
+    sort = NEWEST_FIRST if flags["sort"] is None else Sort.parse(flags["sort"])
+
     query = DownloadQuery(
-        phases=phases_of(context, flags["statuses"]), group=flags["group"], text=flags["search"], limit=flags["limit"]
+        phases=phases_of(context, flags["statuses"]),
+        group=flags["group"],
+        text=flags["search"],
+        limit=flags["limit"],
+        sort=sort,
     )
     footed = not as_json and sys.stdout.isatty()
 

@@ -251,7 +251,15 @@ class Download:
     @property
     def label(self) -> str:
         """The name once it is known, else what of the address resembles one."""
-        return self.name or self.spec.output or urlsplit(self.uri).path.rpartition("/")[2] or self.uri
+        return label_of(self.name, self.spec.output, self.spec.uris[0])
+
+
+def label_of(name: str | None, output: str | None, uri: str) -> str:
+    """The name, the one that is wanted, or what of the address resembles one."""
+    if name or output:
+        return name or output or ""
+    shown = without_credentials(uri)
+    return urlsplit(shown).path.rpartition("/")[2] or shown
 
 
 def redacted(spec: DownloadSpec) -> DownloadSpec:

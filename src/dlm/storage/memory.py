@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
 from dlm.model.error import Conflict, DlmError, DownloadNotFound, IllegalTransition
@@ -14,6 +15,7 @@ from dlm.model.phase import Cause, Intent
 from dlm.model.queue import Change
 from dlm.model.recursion import Frontier
 from dlm.model.resource import Pieces, Verified
+from dlm.model.sorting import Cursor, Mark, Sort, SortKey
 from dlm.ports import DownloadQuery, Step
 from dlm.storage import changes
 from dlm.storage.changes import Move
@@ -21,6 +23,9 @@ from dlm.storage.memory_queue import MemoryQueue
 from dlm.storage.memory_records import Records
 from dlm.storage.orders import amended
 from dlm.storage.wording import is_worded
+
+Place = tuple[Any, int]
+"""What a download is sorted by, and its number of addition."""
 
 
 class MemoryState:
@@ -119,10 +124,22 @@ class MemoryRepository:
         return self._records.identify(prefix)
 
     async def find(self, query: DownloadQuery) -> list[Download]:
-        newest = self._newest()
+        found = [each for each in self._records.downloads.values() if _matches(query, each)]
+        places = {each.id: self._place(each, query.sort, query.sort.mark(each)) for each in found}
         if query.before is not None:
-            newest = newest[newest.index(self._records.get(query.before)) + 1 :]
-        return [each for each in newest if _matches(query, each)][: max(query.limit, 0)]
+            last = query.before.id if isinstance(query.before, Cursor) else query.before
+            ended = self._records.get(last)
+            mark = query.before.mark if isinstance(query.before, Cursor) else query.sort.mark(ended)
+            end = self._place(ended, query.sort, mark)
+            found = [each for each in found if _is_behind(places[each.id], end, query.sort)]
+        known, unknown = [[each for each in found if (places[each.id][0] is None) is lacking] for lacking in (False, True)]
+        known.sort(key=lambda each: places[each.id], reverse=query.sort.descending)
+        unknown.sort(key=lambda each: places[each.id][1], reverse=True)
+        return [*known, *unknown][: max(query.limit, 0)]
+
+    def _place(self, download: Download, sort: Sort, mark: Mark) -> Place:
+        seq = self._records.seqs[download.id]
+        return seq if sort.key is SortKey.ADDED else mark, seq
 
     async def same(self, specs: Sequence[DownloadSpec]) -> list[list[Download]]:
         return [[each for each in self._newest() if _target(each.spec) == _target(spec)] for spec in specs]
@@ -229,6 +246,12 @@ class MemoryRepository:
 
     def _newest(self) -> list[Download]:
         return list(reversed(self._records.downloads.values()))
+
+
+def _is_behind(place: Place, end: Place, sort: Sort) -> bool:
+    if place[0] is None or end[0] is None:
+        return place[0] is None and (end[0] is not None or place[1] < end[1])
+    return place < end if sort.descending else place > end
 
 
 def _address(download: Download) -> tuple[str, str]:

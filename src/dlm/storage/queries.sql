@@ -3,10 +3,10 @@
 -- :insert_download
 -- Record a new download.
 INSERT INTO downloads (
-  id, spec, uri, directory, output, added, phase, intent, name, size, downloaded, path, verified, fault, finished,
+  id, spec, uri, directory, output, label, added, phase, intent, name, size, downloaded, path, verified, fault, finished,
   owner, lease_until, group_id, host, lot, lane, priority, position, ready, due, attempts
 ) VALUES (
-  :id, :spec, :uri, :directory, :output, :added, :phase, :intent, :name, :size, :downloaded, :path, :verified, :fault,
+  :id, :spec, :uri, :directory, :output, :label, :added, :phase, :intent, :name, :size, :downloaded, :path, :verified, :fault,
   :finished, :owner, :lease_until, :group_id, :host, :lot, :lane, :priority, :position, :ready, :due, :attempts
 );
 
@@ -20,7 +20,7 @@ WHERE id = :id;
 -- :save_spec
 -- Write what the user asks for now, with the columns that repeat parts of it.
 UPDATE downloads SET
-  spec = :spec, uri = :uri, directory = :directory, output = :output, host = :host, lot = :lot
+  spec = :spec, uri = :uri, directory = :directory, output = :output, label = :label, host = :host, lot = :lot
 WHERE id = :id;
 
 -- :save_rank
@@ -30,8 +30,13 @@ UPDATE downloads SET
 WHERE id = :id;
 
 -- :save_progress
--- Write what a checkpoint implies. Every 2 s for each running download, so it touches no index.
-UPDATE downloads SET name = :name, size = :size, downloaded = :downloaded WHERE id = :id;
+-- Write how much there is. Every 2 s for each running download, so it touches no index.
+UPDATE downloads SET downloaded = :downloaded WHERE id = :id;
+
+-- :save_name
+-- Write what else a checkpoint implies, where it is not as it was: indexes hold it.
+UPDATE downloads SET name = :name, size = :size, label = :label
+WHERE id = :id AND (name IS NOT :name OR size IS NOT :size OR label IS NOT :label);
 
 -- :get_download
 -- One download by its id.
@@ -44,35 +49,6 @@ SELECT id FROM downloads WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id
 -- :seq_of_download
 -- Where a download stands in the order of addition: the cursor of a listing.
 SELECT seq FROM downloads WHERE id = :id;
-
--- :find_downloads
--- A page of downloads, newest first; a pattern is looked for in name and address.
-SELECT * FROM downloads
-WHERE (:before IS NULL OR seq < :before) AND (:directory IS NULL OR directory = :directory)
-  AND (:pattern IS NULL OR name LIKE :pattern ESCAPE '\' OR uri LIKE :pattern ESCAPE '\')
-ORDER BY seq DESC LIMIT :limit;
-
--- :find_in_phases
--- The same, of some phases only (a JSON array): the first of each phase, from its index, and the first of these.
-SELECT * FROM downloads WHERE seq IN (
-  SELECT found.seq FROM json_each(:phases) AS wanted CROSS JOIN downloads AS found
-  WHERE found.seq IN (
-    SELECT seq FROM downloads
-    WHERE phase = wanted.value
-      AND (:before IS NULL OR seq < :before) AND (:directory IS NULL OR directory = :directory)
-      AND (:pattern IS NULL OR name LIKE :pattern ESCAPE '\' OR uri LIKE :pattern ESCAPE '\')
-    ORDER BY seq DESC LIMIT :limit
-  )
-) ORDER BY seq DESC LIMIT :limit;
-
--- :find_in_group
--- The same, of one group only, and of some phases (a JSON array) if they are given.
-SELECT * FROM downloads INDEXED BY downloads_group
-WHERE group_id = :group
-  AND (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
-  AND (:before IS NULL OR seq < :before) AND (:directory IS NULL OR directory = :directory)
-  AND (:pattern IS NULL OR name LIKE :pattern ESCAPE '\' OR uri LIKE :pattern ESCAPE '\')
-ORDER BY seq DESC LIMIT :limit;
 
 -- :same_downloads
 -- Downloads of one address into one directory under one name, newest first.

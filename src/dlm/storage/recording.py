@@ -32,7 +32,9 @@ def record(statements: Statements, steps: Sequence[Step], now: float) -> list[li
             checkpoints.append(rows.checkpoint_columns(known[step.id], checkpoint))
     statements.run_each("save_checkpoint", checkpoints)
     statements.run_each("save_life", map(rows.life_columns, known.values()))
-    statements.run_each("save_progress", map(rows.progress_columns, known.values()))
+    progress = [rows.progress_columns(each) for each in known.values()]
+    statements.run_each("save_progress", progress)
+    statements.run_each("save_name", progress)
     numbered = _appended(statements, [move[1] for moves in decided if isinstance(moves, list) for move in moves])
     return [
         moves if isinstance(moves, DlmError) else [(download, next(numbered)) for download, _ in moves] for moves in decided

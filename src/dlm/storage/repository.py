@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault
 from dlm.model.error import DlmError
@@ -17,14 +16,13 @@ from dlm.model.queue import Change
 from dlm.model.recursion import Frontier
 from dlm.model.resource import Pieces, Verified
 from dlm.ports import DownloadQuery, Step
-from dlm.storage import access, adding, changes, frontiers, recording, references, rows
+from dlm.storage import access, adding, changes, frontiers, listing, recording, rows
 from dlm.storage.changes import Move
 from dlm.storage.database import Statements
 from dlm.storage.encoding import encode_text
 from dlm.storage.orders import amended
 from dlm.storage.queue import SqliteQueue
 from dlm.storage.state_thread import StateThread
-from dlm.storage.wording import is_worded, pattern_of
 
 
 class SqliteState:
@@ -119,7 +117,7 @@ class SqliteRepository:
         return await self._thread.read(lambda statements: access.identify(statements, prefix))
 
     async def find(self, query: DownloadQuery) -> list[Download]:
-        return await self._thread.read(lambda statements: _find(statements, query))
+        return await self._thread.read(lambda statements: listing.find(statements, query))
 
     async def same(self, specs: Sequence[DownloadSpec]) -> list[list[Download]]:
         return await self._thread.read(lambda statements: [_same(statements, spec) for spec in specs])
@@ -198,7 +196,9 @@ class SqliteRepository:
     async def checkpoint(self, id: DownloadId, checkpoint: Checkpoint, *, owner: str | None = None) -> None:
         def work(statements: Statements) -> None:
             download, latest = changes.checkpointed(access.get(statements, id), checkpoint, owner)
-            statements.run("save_progress", **rows.progress_columns(download))
+            progress = rows.progress_columns(download)
+            statements.run("save_progress", **progress)
+            statements.run("save_name", **progress)
             statements.run("save_checkpoint", **rows.checkpoint_columns(download, latest))
 
         await self._thread.write(work)
@@ -250,33 +250,3 @@ def _same(statements: Statements, spec: DownloadSpec) -> list[Download]:
     texts = {"uri": spec.uris[0], "directory": spec.directory, "output": spec.output}
     wanted = {name: encode_text(text) for name, text in texts.items()}
     return [rows.download_of(row) for row in statements.all("same_downloads", **wanted)]
-
-
-def _find(statements: Statements, query: DownloadQuery) -> list[Download]:
-    before = None
-    if query.before is not None:
-        cursor = statements.one("seq_of_download", id=query.before)
-        if cursor is None:
-            raise references.missing(query.before)
-        before = cursor["seq"]
-    found = _matching(statements, query, before)
-    return [rows.download_of(row) for row in islice(found, max(query.limit, 0))]
-
-
-def _matching(statements: Statements, query: DownloadQuery, before: int | None) -> Iterator[rows.SqliteRow]:
-    wanted = {
-        "before": before,
-        "directory": encode_text(query.directory),
-        "pattern": None if query.text is None else pattern_of(query.text),
-        # A pattern says what may match: how many rows do is known later.
-        "limit": max(query.limit, 0) if query.text is None else -1,
-    }
-    phases = None if query.phases is None else json.dumps(sorted(phase.value for phase in query.phases))
-    if query.group is not None:
-        found = statements.each("find_in_group", group=encode_text(query.group), phases=phases, **wanted)
-    elif phases is not None:
-        found = statements.each("find_in_phases", phases=phases, **wanted)
-    else:
-        found = statements.each("find_downloads", **wanted)
-    text = query.text
-    return found if text is None else (row for row in found if is_worded(text, *rows.words_of(row)))

@@ -15,6 +15,7 @@ from dlm.model.queue import Candidate
 from dlm.model.rank import Lane, Priority
 from dlm.model.recursion import Folder, Tally
 from dlm.model.resource import ALGORITHMS, Pieces
+from dlm.model.sorting import name_mark
 from dlm.ports import HostPolicy
 from dlm.storage.encoding import (
     decode_fault,
@@ -51,6 +52,7 @@ def spec_columns(download: Download) -> Row:
         "uri": encode_text(spec.uris[0]),
         "directory": encode_text(spec.directory),
         "output": encode_text(spec.output),
+        "label": name_mark(download.label),
         **host_columns(download),
     }
 
@@ -104,6 +106,7 @@ def progress_columns(download: Download) -> Row:
         "name": encode_text(download.name),
         "size": download.size,
         "downloaded": download.downloaded,
+        "label": name_mark(download.label),
     }
 
 

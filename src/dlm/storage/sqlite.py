@@ -19,7 +19,9 @@ from contextlib import closing, suppress
 from urllib.parse import quote
 
 from dlm.model.address import host_of
+from dlm.model.download import label_of
 from dlm.model.error import ReadOnly, StateUnusable
+from dlm.model.sorting import name_mark
 from dlm.storage.database import BUSY_SECONDS, Database, foreign_errors_mapped, named_queries, transaction
 from dlm.storage.encoding import decode_text, encode_host
 from dlm.storage.errors import state_error
@@ -28,13 +30,14 @@ from dlm.storage.rename import rename_without_replacing
 
 APPLICATION_ID = 0x646C6D01
 """How the file is known as dlm's (at byte 68 of the file): "dlm" and a 1."""
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The number of scripts in `schema/`; stored in the file as `user_version`."""
 CACHE_KIBIBYTES = 16 * 1024
 """Pages kept in memory at most: what a database of 100,000 downloads needs to be changed all over."""
 LOG_BYTES = 16 * 1024 * 1024
 """What is left of the write-ahead log when a great change has made it greater, and all of it is in the database."""
 
+_STATEMENTS = ("queries.sql", "listing.sql", "queue.sql")
 _HERE = os.path.dirname(__file__)
 
 
@@ -192,6 +195,7 @@ def _back_up(path: str, copy: str) -> None:
 
 def _apply(connection: sqlite3.Connection, scripts: Sequence[str], version: int) -> None:
     connection.create_function("host_of", 1, _host_of, deterministic=True)
+    connection.create_function("name_mark", 3, _name_mark, deterministic=True)
     # Not `executescript`: it would commit the transaction that is open.
     for script in scripts:
         statement = ""
@@ -202,10 +206,15 @@ def _apply(connection: sqlite3.Connection, scripts: Sequence[str], version: int)
                 statement = ""
     connection.execute(f"PRAGMA user_version = {version}")
     connection.create_function("host_of", 1, None)
+    connection.create_function("name_mark", 3, None)
 
 
 def _host_of(uri: str | bytes) -> str:
     return encode_host(host_of(decode_text(uri) or ""))
+
+
+def _name_mark(name: str | bytes | None, output: str | bytes | None, uri: str | bytes) -> str:
+    return name_mark(label_of(decode_text(name), decode_text(output), decode_text(uri) or ""))
 
 
 def _make_empty_file(name: str, folder: int) -> None:
@@ -226,4 +235,4 @@ def _read(name: str) -> str:
 
 
 def _queries() -> dict[str, str]:
-    return named_queries(_read("queries.sql")) | named_queries(_read("queue.sql"))
+    return {name: text for file in _STATEMENTS for name, text in named_queries(_read(file)).items()}
