@@ -266,3 +266,50 @@ def test_it_fits_a_telephone(daemon: Daemon, visit: Visit, flood: Flood) -> None
     page.keyboard.press("Escape")
     expect(page.locator("#details")).to_be_hidden()
     assert page.evaluate(STICKING_OUT) == []
+
+
+def test_the_heads_of_the_columns_sort_the_list(daemon: Daemon, visit: Visit, flood: Flood) -> None:
+    """By mouse and by keyboard, told to screen readers, kept over a reload; a third press is the usual order again."""
+    daemon.add(*(flood.url(size * 1000, f"{name}.bin") for name, size in (("c10", 5), ("C9", 1), ("b", 3))))
+    until(lambda: daemon.ask("GET", "/queue")["phases"].get("completed") == 3)
+    page = visit.page
+    visit.enter(daemon)
+    names = page.locator(f"{SHOWN} .name")
+    head = page.get_by_role("columnheader", name="Name")
+    size = page.get_by_role("columnheader", name="Size")
+    expect(names).to_have_text(["b.bin", "C9.bin", "c10.bin"])
+    head.get_by_role("button").click()
+    expect(names).to_have_text(["b.bin", "C9.bin", "c10.bin"])
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    head.get_by_role("button").press("Enter")
+    expect(names).to_have_text(["c10.bin", "C9.bin", "b.bin"])
+    size.get_by_role("button").click()
+    expect(names).to_have_text(["c10.bin", "b.bin", "C9.bin"])
+    expect(head).to_have_attribute("aria-sort", "none")
+    page.reload()
+    expect(names).to_have_text(["c10.bin", "b.bin", "C9.bin"])
+    expect(size).to_have_attribute("aria-sort", "descending")
+    for _ in range(2):
+        size.get_by_role("button").click()
+    expect(names).to_have_text(["b.bin", "C9.bin", "c10.bin"])
+    page.keyboard.press("6")
+    expect(page.get_by_role("columnheader", name="Ended")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_label("Sort").select_option("name")
+    expect(names).to_have_text(["b.bin", "C9.bin", "c10.bin"])
+
+
+def test_a_sorted_list_of_thousands_is_read_to_its_end(daemon: Daemon, visit: Visit) -> None:
+    """Scrolled through, each row comes once and in order, page behind page."""
+    daemon.add(*(f"http://127.0.0.1:1/file-{number * 7 % 1500}.bin" for number in range(1_500)), paused=True)
+    page = visit.page
+    visit.enter(daemon)
+    page.get_by_role("columnheader", name="Name").get_by_role("button").click()
+    expect(page.locator(f"{SHOWN} .name").first).to_have_text("file-0.bin")
+    page.evaluate("scroller.scrollTop = scroller.scrollHeight")
+    expect(visit.row("file-1499.bin")).to_be_visible()
+    page.evaluate("scroller.scrollTop = 700 * 64")
+    expect(visit.row("file-701.bin")).to_be_visible()
+    places = page.evaluate("""[...document.querySelectorAll(".row:not([hidden]):not(.blank)")].map((each) =>
+        [Number(each.getAttribute("aria-rowindex")), Number(each.querySelector(".name").textContent.slice(5, -4))])""")
+    assert all(place == number + 1 for place, number in places), places

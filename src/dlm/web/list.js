@@ -1,7 +1,7 @@
 // The list on the screen: a few rows that are filled anew as it is scrolled, however many downloads there are.
 
 import { button, el, icon, say, settled } from "./dom.js";
-import { amount, hostOf, kindOf, left, nameOf, rate, share, statusOf } from "./words.js";
+import { amount, full, hostOf, kindOf, left, nameOf, rate, share, statusOf, when } from "./words.js";
 
 const SPARE = 6;
 
@@ -20,7 +20,7 @@ export class List {
     this.drawn = 0;
     this.room = { first: 0, last: 0 };
     this.grid = el("div", {
-      id: "rows", class: "rows", role: "grid", tabindex: 0, "aria-label": "Downloads", "aria-multiselectable": "true",
+      id: "rows", class: "rows", role: "grid", tabindex: 0, "aria-label": "Downloads", "aria-multiselectable": "true", "aria-owns": "heads",
     });
     scroller.append(this.grid);
     this.measure();
@@ -88,7 +88,11 @@ export class List {
       this.choose(row.index, { toggle: !event.shiftKey, extend: event.shiftKey });
     } });
     row.name = el("div", { class: "name" });
-    row.meta = el("div", { class: "meta" });
+    row.brief = el("span", { class: "brief" });
+    row.rest = el("span");
+    row.meta = el("div", { class: "meta" }, row.brief, row.rest);
+    row.size = el("div", { class: "size", role: "gridcell" });
+    row.when = el("div", { class: "when", role: "gridcell" });
     row.fill = el("div", { class: "fill" });
     row.bar = el("div", { class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Progress" }, row.fill);
     row.pace = el("div", { class: "pace" });
@@ -102,8 +106,10 @@ export class List {
     row.element = el("div", { class: "row", role: "row" },
       el("label", { class: "pick", role: "gridcell", onclick: (event) => event.stopPropagation() }, row.tick),
       el("div", { class: "what", role: "gridcell" }, row.name, row.meta),
+      row.size,
       el("div", { class: "how", role: "gridcell" }, row.bar, row.pace),
       el("div", { class: "state", role: "gridcell" }, el("span", { class: "dot" }), row.words),
+      row.when,
       el("div", { class: "act", role: "gridcell" }, row.quick),
     );
     row.element.addEventListener("click", (event) => {
@@ -126,7 +132,7 @@ export class List {
     element.setAttribute("aria-rowindex", String(index + 1));
     element.classList.toggle("blank", !download);
     if (!download) {
-      for (const part of [row.name, row.meta, row.pace, row.words]) say(part, "");
+      for (const part of [row.name, row.brief, row.rest, row.pace, row.words, row.size, row.when]) say(part, "");
       element.removeAttribute("id");
       element.draggable = false;
       return;
@@ -151,7 +157,13 @@ export class List {
     row.element.dataset.kind = kind;
     const host = hostOf(download.uri);
     const failed = download.error && ["bad", "waiting"].includes(kind) && download.phase !== "pending";
-    say(row.meta, failed ? download.error.message : [amount(download, sample), host].filter(Boolean).join("  ·  "));
+    const much = amount(download, sample);
+    say(row.size, much);
+    say(row.brief, failed || !much ? "" : `${much}  ·  `);
+    say(row.rest, failed ? download.error.message : host);
+    const moment = this.ended ? download.finished : download.added;
+    say(row.when, moment === null ? "" : when(moment));
+    row.when.title = moment === null ? "" : full(moment);
     row.meta.title = failed ? download.error.message : "";
     const part = share(download, sample);
     row.fill.style.transform = `scaleX(${part.toFixed(4)})`;

@@ -6,6 +6,7 @@ import { forgetToken, whenShut } from "./client.js";
 import { Details } from "./details.js";
 import { button, el, find, say, settled } from "./dom.js";
 import { entered } from "./entry.js";
+import { Heads } from "./heads.js";
 import { listen } from "./keys.js";
 import { Limits } from "./limits.js";
 import { List } from "./list.js";
@@ -40,6 +41,7 @@ class Page {
     });
     this.queue = new Queue(() => this.counted(), () => this.renew(), (problem) => this.unanswered(problem));
     this.live = new Live((event) => this.heard(event), (state) => this.connection(state));
+    this.heads = new Heads(find("heads"), find("sorting"), () => this.show());
     this.adding = new Adding(() => this.added());
     this.limits = new Limits(find("limit"));
     this.renew = settled(() => attempt(() => this.rows.renew(Math.max(0, this.list.room.first - 5), this.list.room.last - this.list.room.first + 15)), 300, 1500);
@@ -131,7 +133,10 @@ class Page {
     for (const each of FILTERS) each.button.setAttribute("aria-pressed", String(each === this.filter));
     find("scroller").scrollTop = 0;
     this.list.total = 0;
-    await attempt(() => this.rows.show({ phases: this.filter.phases, text }));
+    const { phases, ended } = this.filter;
+    this.heads.listed({ queued: phases?.includes("pending") ?? false, ended: ended ?? false });
+    this.list.ended = ended ?? false;
+    await attempt(() => this.rows.show({ phases, text, sort: this.heads.sort }));
     say(find("spoken"), `${this.filter.words}: ${count(this.total(), "download")}`);
   }
 

@@ -14,7 +14,8 @@ export class Rows {
     this.ids = [];
     this.downloads = new Map();
     this.samples = new Map();
-    this.query = { phases: null, text: "" };
+    this.query = { phases: null, text: "", sort: null };
+    this.next = null;
     this.ended = false;
     this.loaded = false;
     this.generation = 0;
@@ -22,9 +23,9 @@ export class Rows {
     this.later = null;
   }
 
-  /** Whether they stand in the order of the queue, and not newest first. */
+  /** Whether they stand in the order of the queue. */
   get queued() {
-    return this.query.phases?.includes("pending") ?? false;
+    return !this.query.sort && (this.query.phases?.includes("pending") ?? false);
   }
 
   at(index) {
@@ -56,6 +57,7 @@ export class Rows {
     if (this.queued) all.sort(inQueue(new Map(all.map((each, index) => [each.download_id, -index]))));
     this.take(all);
     this.ids = all.map((each) => each.download_id);
+    this.next = next;
     this.ended = next === null;
     this.loaded = true;
     this.forget();
@@ -66,6 +68,7 @@ export class Rows {
     const query = { limit };
     if (this.query.phases) query.phase = this.query.phases.join(",");
     if (this.query.text) query.text = this.query.text;
+    if (this.query.sort) query.sort = this.query.sort;
     if (before) query.before = before;
     return ask("GET", "/downloads", { query });
   }
@@ -83,13 +86,25 @@ export class Rows {
   async readOn(index, generation) {
     while (!this.ended && this.ids.length <= index) {
       const limit = index - this.ids.length > FIRST_PAGE ? PAGE : 2 * FIRST_PAGE;
-      const found = await this.page(this.ids.at(-1) ?? null, limit);
-      if (generation !== this.generation) return;
+      const found = await this.pageBehind(limit);
+      if (found === null || generation !== this.generation) return;
       this.take(found.downloads);
       const known = new Set(this.ids);
       this.ids.push(...found.downloads.map((each) => each.download_id).filter((id) => !known.has(id)));
+      this.next = found.next;
       this.ended = found.next === null;
       this.changed();
+    }
+  }
+
+  /** The page behind what was read; null when the row that it began behind is gone, and all is read anew. */
+  async pageBehind(limit) {
+    try {
+      return await this.page(this.next ?? this.ids.at(-1) ?? null, limit);
+    } catch (problem) {
+      if (problem.status !== 404) throw problem;
+      await this.reload();
+      return null;
     }
   }
 
@@ -112,6 +127,7 @@ export class Rows {
     const last = fresh.length ? this.ids.indexOf(fresh.at(-1)) : -1;
     const kept = found.next === null ? [] : last >= start ? this.ids.slice(last + 1) : [];
     this.ended = found.next === null || (this.ended && last >= start);
+    if (!kept.length) this.next = found.next;
     this.ids = [...this.ids.slice(0, start), ...fresh, ...kept];
     this.changed();
     return undefined;

@@ -29,6 +29,17 @@ export function clock(seconds) {
   return when.toDateString() === new Date().toDateString() ? time : `${when.toLocaleDateString("en-GB")}, ${time}`;
 }
 
+/** A moment in few words: the time of today, else the day. */
+export function when(seconds) {
+  const then = new Date(seconds * 1000);
+  const now = new Date();
+  if (then.toDateString() === now.toDateString()) return then.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const year = then.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
+  return then.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
+}
+
+export const full = (seconds) => new Date(seconds * 1000).toLocaleString("en-GB");
+
 /** Bytes a second in `500K`, `5M`, `1.5 MiB/s`; null for no limit; undefined for what makes no sense. */
 export function parseRate(text) {
   const said = text.trim().toLowerCase();
@@ -61,8 +72,8 @@ export const FILTERS = [
   { name: "active", words: "Active", phases: ["scheduled", "running", "completing"] },
   { name: "waiting", words: "Waiting", phases: ["pending", "waiting"] },
   { name: "paused", words: "Paused", phases: ["paused"] },
-  { name: "failed", words: "Failed", phases: ["failed", "cancelled"] },
-  { name: "finished", words: "Finished", phases: ["completed"] },
+  { name: "failed", words: "Failed", phases: ["failed", "cancelled"], ended: true },
+  { name: "finished", words: "Finished", phases: ["completed"], ended: true },
 ];
 
 const STATUS = {
