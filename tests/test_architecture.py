@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # Names in documents are made harmless where they are read.
     "intake": frozenset({"policy", "model"}),
     "observing": frozenset({"ports", "model"}),
-    "api": frozenset({"ports", "model"}),
+    # A list that is sent is read as one that is named on the command line.
+    "api": frozenset({"intake", "ports", "model"}),
     "cli": frozenset({"api", "intake", "ports", "model"}),
     "app": frozenset(
         {

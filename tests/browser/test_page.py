@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 
 from playwright.sync_api import expect
@@ -19,6 +20,12 @@ STICKING_OUT = """() => [...document.querySelectorAll("#app *:not(#filters *, .u
     return each.checkVisibility() && (each.getBoundingClientRect().right > innerWidth || spills);
 }).map((each) => each.outerHTML.slice(0, 80))"""
 """What is wider than its place, as far as nothing cuts it off."""
+DROP = """([name, text]) => {
+    const dropped = new DataTransfer();
+    dropped.items.add(new File([text], name));
+    for (const kind of ["dragover", "drop"]) document.body.dispatchEvent(
+        new DragEvent(kind, {dataTransfer: dropped, bubbles: true, cancelable: true}));
+}"""
 EVIL = "<img src=x onerror=window.hit=1>"
 
 
@@ -104,18 +111,14 @@ def test_filters_search_and_several_at_once(daemon: Daemon, visit: Visit) -> Non
 
 
 def test_a_list_is_dropped_and_added_at_once(daemon: Daemon, visit: Visit) -> None:
-    """A text file that is dropped fills in its addresses; one that cannot be read is told so, and a bad option adds nothing."""
+    """What a file names is shown before it is added; one that cannot be read is told so, and a bad option adds nothing."""
     page = visit.page
     visit.enter(daemon)
-    drop = """([name, text]) => {
-        const dropped = new DataTransfer();
-        dropped.items.add(new File([text], name));
-        for (const kind of ["dragover", "drop"]) document.body.dispatchEvent(
-            new DragEvent(kind, {dataTransfer: dropped, bubbles: true, cancelable: true}));
-    }"""
-    page.evaluate(drop, ["linux.torrent", "d8:announce"])
-    expect(page.locator("dialog .fault")).to_contain_text("cannot read “linux.torrent” yet")
-    page.evaluate(drop, ["list.txt", "# mine\nhttp://127.0.0.1:1/one\thttp://127.0.0.1:2/one\r\n\nhttp://127.0.0.1:1/two\n"])
+    page.evaluate(DROP, ["linux.torrent", "d8:announce"])
+    expect(page.locator("dialog .fault")).to_contain_text("does not speak BitTorrent yet")
+    page.evaluate(DROP, ["list.txt", "# mine\nhttp://127.0.0.1:1/one\thttp://127.0.0.1:2/one\r\n\nhttp://127.0.0.1:1/two\n"])
+    expect(page.locator(".document li")).to_have_count(2)
+    expect(page.locator(".document strong")).to_have_text("list.txt: 2 downloads, from 127.0.0.1:1")
     page.check("dialog [name=paused]")
     page.fill("dialog [name=directory]", "/etc")
     page.get_by_role("button", name="Add 2").click()
@@ -313,3 +316,49 @@ def test_a_sorted_list_of_thousands_is_read_to_its_end(daemon: Daemon, visit: Vi
     places = page.evaluate("""[...document.querySelectorAll(".row:not([hidden]):not(.blank)")].map((each) =>
         [Number(each.getAttribute("aria-rowindex")), Number(each.querySelector(".name").textContent.slice(5, -4))])""")
     assert all(place == number + 1 for place, number in places), places
+
+
+def test_documents_are_shown_before_they_are_added(daemon: Daemon, visit: Visit) -> None:
+    """A Metalink, a recording and a copied command: names, sizes and hosts, never as markup, and no secret is shown."""
+    page = visit.page
+    visit.enter(daemon)
+    name = EVIL.replace("<", "&lt;").replace(">", "&gt;")
+    metalink = f"""<metalink xmlns="urn:ietf:params:xml:ns:metalink">
+        <file name="{name}"><size>2097152</size><url>http://127.0.0.1:1/a</url><url>http://127.0.0.1:2/a</url></file>
+        <file name="two"><url>gopher://x/</url></file></metalink>"""
+    page.evaluate(DROP, ["film.meta4", metalink])
+    document = page.locator(".document")
+    expect(document.locator("strong")).to_have_text("film.meta4: 1 download, 2.0 MiB, from 127.0.0.1:1")
+    expect(document.locator("li")).to_contain_text("onerror=window.hit=1")
+    expect(document).to_contain_text("2 mirrors")
+    expect(document).to_contain_text("Left out, 1: it has no address that is served (two)")
+    entries = [
+        {"request": {"method": "GET", "url": f"http://127.0.0.1:1/{each}", "cookies": [{"name": "sid", "value": "opensesame"}]},
+         "response": {"status": 200, "content": {"mimeType": kind, "text": "x" * 50_000, "size": 50_000}}}
+        for each, kind in (("v.mp4", "video/mp4"), ("<b>.css", "text/css"))
+    ]  # fmt: skip
+    page.evaluate(DROP, [f"{EVIL}.har", json.dumps({"log": {"entries": entries}})])
+    expect(document.nth(1).locator("li")).to_have_count(2)
+    page.get_by_label("Only these types").fill("video/*")
+    expect(document.nth(1).locator("li")).to_have_text(["v.mp448.8 KiB  ·  127.0.0.1:1"])
+    expect(document.nth(1)).to_contain_text("They come with cookies")
+    page.evaluate("""() => {
+        const pasted = new DataTransfer();
+        pasted.setData("text/plain", "curl 'http://127.0.0.1:1/c.bin' -b 'sid=opensesame'");
+        const place = document.querySelector("dialog textarea");
+        place.dispatchEvent(new ClipboardEvent("paste", {clipboardData: pasted, cancelable: true}));
+    }""")
+    expect(document).to_have_count(3)
+    assert "opensesame" not in page.content()
+    page.get_by_role("button", name="Leave out film.meta4").click()
+    assert daemon.ask("GET", "/downloads")["downloads"] == []
+    page.fill("dialog textarea", "http://127.0.0.1:1/own.bin")
+    page.check("dialog [name=paused]")
+    page.get_by_role("button", name="Add 3").click()
+    expect(page.locator("#notices")).to_contain_text("3 downloads added.")
+    told = daemon.ask("GET", "/downloads?sort=name")["downloads"]
+    assert [(each["uri"], each["phase"]) for each in told] == [
+        (f"http://127.0.0.1:1/{each}", "paused") for each in ("c.bin", "own.bin", "v.mp4")
+    ]
+    assert page.evaluate("window.hit") is None
+    assert page.locator("dialog img").count() == 0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlm.cli.specs import Request, build, read_headers
 from dlm.intake.aria2 import read_entries
+from dlm.intake.specs import Request, build, read_headers
 from dlm.model.error import InvalidRequest
 from dlm.model.resource import Digest
 from dlm.model.settings import Settings

@@ -56,7 +56,8 @@ NEEDLESS = {
         "dlm.workers",
         "dlm.observing",
     ),
-    *("dlm.intake", "dlm.service.scheduler", "dlm.policy.admission", "dlm.policy.windows", "dlm.storage.memory"),
+    *("dlm.intake.entry", "dlm.intake.formats", "dlm.intake.options", "dlm.intake.planning", "dlm.intake.text"),
+    *("dlm.service.scheduler", "dlm.policy.admission", "dlm.policy.windows", "dlm.storage.memory"),
 }
 MOST_MODULES = 360
 """In a whole `dlm get`, of which half are dlm's. Each costs 0.2 ms and more: more must be needed for every file."""

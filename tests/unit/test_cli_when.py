@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlm.cli.when import parse_when, until
+from dlm.cli.when import until
+from dlm.intake.moments import parse_when
 from dlm.model.error import InvalidRequest
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -194,8 +194,8 @@ def test_a_recording_of_any_size_fits(tmp_path: Path) -> None:
     code = f"""
 import resource, sys
 from dlm.cli.main import run
-from dlm.cli import asked, imported, importing, verbs_import
-from dlm.intake import har
+from dlm.cli import asked, imported, verbs_import
+from dlm.intake import har, planning
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 assert run(["import", {str(path)!r}, "--dry-run"], None) == 0
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

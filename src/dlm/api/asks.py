@@ -19,6 +19,7 @@ Reference = Annotated[str, Meta(pattern="^[0-9a-f]{1,16}$")]
 Rate = Annotated[int, Meta(ge=0, le=2**53)]
 PhaseName = Literal["pending", "scheduled", "running", "completing", "waiting", "paused", "completed", "failed", "cancelled"]
 PriorityName = Literal["high", "normal", "low"]
+FormatName = Literal["aria2", "session", "list", "csv", "tsv", "jsonl", "har", "curl", "metalink"]
 LaneName = Literal["now", "returning", "interactive", "automatic", "retry"]
 
 
@@ -85,6 +86,32 @@ class BulkIn(Incoming, frozen=True, kw_only=True):
     """Many downloads at once: all are added, or none."""
 
     downloads: Annotated[list[AddIn], Meta(min_length=1, max_length=MOST_ADDED)]
+
+
+class ImportIn(Incoming, frozen=True, kw_only=True):
+    """A list that others have written, as `dlm import` reads it: as `text`, or as the `content` of its file.
+
+    What it says of a download beats what is said here. With `dry_run` nothing is added. `types`, `min_size` and `any_status`
+    are for a browser's recording. A list may not choose what no client may: files of this machine, proxies, unchecked
+    certificates.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)] = "the document"
+    text: str | None = None
+    content: bytes | None = None
+    format: FormatName | None = None
+    dry_run: bool = False
+    directory: Text | None = None
+    group: Text | None = None
+    priority: PriorityName = "normal"
+    paused: bool = False
+    connections: Annotated[int, Meta(ge=1, le=256)] | None = None
+    limit_rate: Rate | None = None
+    types: Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=20)] = []
+    min_size: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    any_status: bool = False
+    expand: bool = False
+    ignore_unknown: bool = False
 
 
 class PreviewIn(SpecIn, frozen=True, kw_only=True):

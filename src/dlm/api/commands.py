@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from typing import Any
 
-from dlm.api import answers, asks, cursors, events, overview
+from dlm.api import answers, asks, cursors, events, imports, overview
 from dlm.api.reading import MOST, PAGE, House, add_request, change_of, lane_of, query_of, selection_of, spec_of
 from dlm.api.scope import Scope
 from dlm.model.download import Download
@@ -58,6 +60,15 @@ async def _add(asked: Asked) -> answers.AddedOut:
 async def _add_many(asked: Asked) -> answers.BulkOut:
     added = await asked.downloads.add([add_request(each, asked.house) for each in asked.body.downloads])
     return answers.BulkOut(added=[answers.AddedOut.of(each) for each in added])
+
+
+async def _import(asked: Asked) -> imports.ImportedOut:
+    said: asks.ImportIn = asked.body
+    plan = await asyncio.to_thread(imports.planned, said, asked.house, time.time())
+    requests = imports.requests(plan, asked.house)
+    if said.dry_run:
+        return imports.ImportedOut.of(plan, requests, None)
+    return imports.ImportedOut.of(plan, requests, await asked.downloads.add(requests) if requests else [])
 
 
 async def _list(asked: Asked) -> answers.PageOut:
@@ -190,6 +201,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="add_many", method="POST", path="/downloads/bulk", scope=Scope.ADD, run=_add_many, status=201,
         body=asks.BulkIn, answer=answers.BulkOut, heavy=True, help=f"Queue up to {asks.MOST_ADDED} downloads: all, or none.",
+    ),
+    Command(
+        name="import", method="POST", path="/imports", scope=Scope.ADD, run=_import, body=asks.ImportIn, heavy=True,
+        answer=imports.ImportedOut, help="Queue what a list names that others have written: all of it, or nothing.",
     ),
     Command(
         name="list", method="GET", path="/downloads", scope=Scope.READ, run=_list,

@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 _HTML, _SCRIPT, _STYLE = "text/html; charset=utf-8", "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 _SCRIPTS = (
-    "actions", "adding", "client", "details", "dialogs", "dom", "drawing", "entry", "heads", "keys", "limits", "list", "live", "main",
-    "notices", "queue", "rows", "settings", "theme", "words",
+    "actions", "adding", "client", "details", "dialogs", "documents", "dom", "drawing", "entry", "heads", "keys", "limits",
+    "list", "live", "main", "notices", "queue", "rows", "settings", "theme", "words",
 )  # fmt: skip
 MANIFEST: dict[str, tuple[str, str]] = {
     "/": ("index.html", _HTML),

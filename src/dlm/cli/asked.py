@@ -11,7 +11,7 @@ import click
 
 from dlm.cli.options import settings_options
 from dlm.cli.process_title import conceal
-from dlm.cli.specs import Request, build
+from dlm.intake.specs import Request, build
 from dlm.model.address import without_credentials
 from dlm.model.error import InvalidRequest
 from dlm.model.settings import SCHEMA, Scope, Settings, Unit

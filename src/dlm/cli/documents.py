@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dlm.cli.specs import Request, entry_specs, refuse_collisions
+from dlm.intake.specs import Request, entry_specs, refuse_collisions
 from dlm.model.error import InvalidRequest
 from dlm.model.value import dataclass
 

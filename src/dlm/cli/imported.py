@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dlm.cli.importing import Found, Plan
 from dlm.cli.replies import titled
 from dlm.cli.when import moment
 from dlm.intake.entry import Skipped
+from dlm.intake.planning import Found, Plan
 from dlm.model.address import without_credentials
 from dlm.model.phase import status
 from dlm.model.queue import Added, AddRequest

@@ -54,7 +54,7 @@ def add(context: click.Context, /, urls: tuple[str, ...], as_json: bool, **flags
 def _requests(urls: tuple[str, ...], flags: dict[str, Any]) -> Sequence[AddRequest]:
     from time import time
 
-    from dlm.cli.when import parse_when
+    from dlm.intake.moments import parse_when
     from dlm.model.error import InvalidRequest
     from dlm.model.queue import AddRequest
     from dlm.model.rank import Lane, Priority

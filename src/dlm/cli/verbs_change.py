@@ -141,7 +141,7 @@ def _change(context: click.Context, flags: dict[str, Any]) -> Change:
     from time import time
 
     from dlm.cli.process_title import conceal
-    from dlm.cli.when import parse_when
+    from dlm.intake.moments import parse_when
     from dlm.model.address import without_credentials
     from dlm.model.queue import Change
     from dlm.model.rank import Priority
@@ -161,7 +161,7 @@ def _change(context: click.Context, flags: dict[str, Any]) -> Change:
 
 
 def _fields(flags: Mapping[str, Any]) -> dict[str, object]:
-    from dlm.cli.specs import read_headers
+    from dlm.intake.specs import read_headers
     from dlm.model.choosing import parse
     from dlm.model.resource import Digest
     from dlm.model.settings import SCHEMA

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from dlm.cli.importing import Plan, Terms
+    from dlm.intake.planning import Plan, Terms
     from dlm.model.settings import Settings
 
 _EPILOG = "Look first, then do it: dlm import page.har --type 'video/*' --dry-run"
@@ -72,7 +72,7 @@ def import_lists(context: click.Context, /, files: tuple[str, ...], as_json: boo
 
 
 def _plan(files: tuple[str, ...], flags: dict[str, Any], settings: Settings) -> Plan:
-    from dlm.cli.importing import STANDARD_INPUT, Plan
+    from dlm.intake.planning import STANDARD_INPUT, Plan
 
     terms = _terms(flags, settings)
     plan = Plan()
@@ -93,8 +93,8 @@ def _plan(files: tuple[str, ...], flags: dict[str, Any], settings: Settings) -> 
 def _terms(flags: dict[str, Any], settings: Settings) -> Terms:
     from time import time
 
-    from dlm.cli.importing import Terms
-    from dlm.cli.when import parse_when
+    from dlm.intake.moments import parse_when
+    from dlm.intake.planning import Terms
     from dlm.model.rank import Priority
 
     now = time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import field
 
 from dlm.model.address import without_credentials
 from dlm.model.resource import Pieces
@@ -18,12 +19,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One download of a list: its URIs (mirrors of one file), what is asked for it, and digests of its pieces."""
+    """One download of a list: its URIs (mirrors of one file), what is asked for it, and digests of its pieces.
+
+    `size` is what the list says of it, to be shown: nothing is held to it.
+    """
 
     line: int
     uris: tuple[str, ...]
     options: Options = ()
     pieces: Pieces | None = None
+    size: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def sniff(name: str, head: str) -> Format:
 
     Raises `InvalidRequest` when it looks like nothing that can be read.
     """
+    if name.lower().endswith(".torrent"):
+        raise InvalidRequest(f"{name} is a torrent, and dlm does not speak BitTorrent yet: fetch the file from a web address")
     by_name = _ENDINGS.get(os.path.splitext(name.lower())[1])
     if by_name is not None:
         return by_name

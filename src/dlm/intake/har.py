@@ -30,7 +30,7 @@ def read_har(chunks: Iterable[str], source: str, wanted: Wanted, chosen: Callabl
         request, response = _object(exchange, "request"), _object(exchange, "response")
         uri = str(request.get("url") or "").partition("#")[0]
         reason = _reason(request, response, uri, wanted, chosen)
-        entry = None if reason else _entry(number, uri, request)
+        entry = None if reason else _entry(number, uri, request, _size(response) or None)
         if entry is None:
             yield Skipped(number, _label(uri), reason or "it cannot be asked for as it was recorded")
             continue
@@ -59,7 +59,7 @@ def _reason(
     return None if chosen(uri) else "--filter does not take it"
 
 
-def _entry(number: int, uri: str, request: dict[str, Any]) -> Entry | None:
+def _entry(number: int, uri: str, request: dict[str, Any], size: int | None) -> Entry | None:
     """`None` when the address or a header holds what cannot be sent."""
     headers = [(_text(each, "name"), _text(each, "value")) for each in _objects(request, "headers")]
     if not any(name.lower() == "cookie" for name, _ in headers):
@@ -74,7 +74,7 @@ def _entry(number: int, uri: str, request: dict[str, Any]) -> Entry | None:
             refuse_control(value, name)
     except InvalidRequest:
         return None
-    return Entry(number, (uri,), options)
+    return Entry(number, (uri,), options, size=size)
 
 
 def _label(uri: str) -> str:

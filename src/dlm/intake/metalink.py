@@ -66,7 +66,7 @@ def _entry(file: LinkedFile) -> Entry:
     options = [(file.line, "out", file.name), (file.line, "follow", "no")]
     if file.digest is not None:
         options.append((file.line, "checksum", str(file.digest)))
-    return Entry(file.line, file.uris, tuple(options), file.pieces)
+    return Entry(file.line, file.uris, tuple(options), file.pieces, file.size)
 
 
 def parse(blocks: Iterable[bytes], source: str, encoding: str | None = None) -> list[LinkedFile | Skipped]:

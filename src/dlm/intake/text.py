@@ -10,11 +10,17 @@ from dlm.model.error import InvalidRequest
 
 LONGEST_LINE = 8 << 20
 """Characters. No URL with all its options comes near."""
+_TORRENT = "it is a torrent, and dlm does not speak BitTorrent yet: fetch the file from a web address"
 _FOREIGN = {
     b"\x1f\x8b": "it is compressed: unpack it first",
     b"BZh": "it is compressed: unpack it first",
     b"\xfd7zXZ": "it is compressed: unpack it first",
     b"\x28\xb5\x2f\xfd": "it is compressed: unpack it first",
+    b"d8:announce": _TORRENT,
+    b"d13:announce-list": _TORRENT,
+    b"d4:info": _TORRENT,
+    b"d7:comment": _TORRENT,
+    b"d10:created by": _TORRENT,
     b"PK\x03\x04": "it is an archive or a spreadsheet: unpack it, or save it as CSV",
     b"SQLite format 3": "it is a database: export a list from it",
     b"%PDF-": "it is a PDF: copy the URLs out of it",

@@ -1,30 +1,19 @@
-// Adding: addresses that are pasted or dropped, and what holds for all of them.
+// Adding: addresses and documents that are pasted, dropped or chosen, and what holds for all of them.
 
 import { ask, freshKey } from "./client.js";
 import { dialog } from "./dialogs.js";
+import { Documents, isDocument } from "./documents.js";
 import { button, el, say } from "./dom.js";
 import { tell } from "./notices.js";
 import { count, parseRate, size } from "./words.js";
 
-const LARGEST = 4 * 1024 * 1024;
 const MOST = 10_000;
-const FOREIGN = /\.(torrent|metalink|meta4|har)$/i;
+const ACCEPTED = ".txt,.list,.urls,.meta4,.metalink,.har,.csv,.tsv,.jsonl,.session,.curl,.torrent,text/plain";
 
 /** The addresses of a text: one download a line, its mirrors behind tabs. Lines that begin with # are remarks. */
 export function downloadsOf(text) {
   return text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line && !line.startsWith("#"))
     .map((line) => line.split("\t").map((each) => each.trim()).filter(Boolean));
-}
-
-/** The text of a dropped or chosen file. Throws an Error that says what to do instead. */
-export async function textOf(file) {
-  if (FOREIGN.test(file.name)) {
-    throw new Error(`This page cannot read “${file.name}” yet. It takes a text file with one address a line.`);
-  }
-  if (file.size > LARGEST) throw new Error(`“${file.name}” has ${size(file.size)}: that is no list of addresses.`);
-  const text = await file.text();
-  if (text.includes("\0")) throw new Error(`“${file.name}” is no text file. A list has one address a line.`);
-  return text;
 }
 
 const field = (words, input, hint = null) =>
@@ -39,25 +28,28 @@ export class Adding {
   }
 
   show(text = "") {
+    const foreign = isDocument(text);
     if (this.open) {
-      this.addresses.value = [this.addresses.value.trimEnd(), text].filter(Boolean).join("\n");
+      if (!foreign) this.addresses.value = [this.addresses.value.trimEnd(), text].filter(Boolean).join("\n");
       this.counted();
-      return;
+    } else {
+      this.key = freshKey();
+      this.documents = new Documents(() => this.counted());
+      this.open = dialog("Add downloads", this.form(foreign ? "" : text), { kind: "wide", closed: () => { this.open = null; } });
+      this.addresses.focus();
+      this.counted();
+      this.suggest();
     }
-    this.key = freshKey();
-    this.open = dialog("Add downloads", this.form(text), { kind: "wide", closed: () => { this.open = null; } });
-    this.addresses.focus();
-    this.counted();
-    this.suggest();
+    if (foreign) this.busy(() => this.documents.takeText(text));
   }
 
   form(text) {
     this.addresses = el("textarea", {
       name: "addresses", rows: 7, spellcheck: "false", wrap: "off", placeholder: "https://example.org/file.iso", "aria-describedby": "add-hint add-fault",
-      oninput: () => this.counted(),
+      oninput: () => this.counted(), onpaste: (event) => this.paste(event),
     });
     this.addresses.value = text;
-    const file = el("input", { type: "file", class: "unseen", tabindex: -1, "aria-hidden": "true", accept: ".txt,.list,.urls,text/plain", onchange: () => this.take(file.files) });
+    const file = el("input", { type: "file", class: "unseen", tabindex: -1, "aria-hidden": "true", accept: ACCEPTED, multiple: true, onchange: () => this.take([...file.files]) });
     this.fault = el("p", { class: "fault", id: "add-fault", role: "alert", hidden: true });
     this.found = el("p", { class: "found", role: "status", hidden: true });
     this.send = el("button", { type: "submit", class: "button main", text: "Add" });
@@ -66,9 +58,9 @@ export class Adding {
     const form = el("form", { class: "body adding", novalidate: true },
       el("div", { class: "field" }, el("label", { for: "add-text", text: "Addresses" }), this.addresses),
       el("p", { class: "hint", id: "add-hint" },
-        "One a line; mirrors of the same file behind it, with tabs between. Or drop a text file here, or ",
-        el("button", { type: "button", class: "link", text: "choose one", onclick: () => file.click() }), file,
-        ". Torrents, Metalinks and browser recordings cannot be read here yet."),
+        "One a line; mirrors of the same file behind it, with tabs between. Or paste a command that was copied as cURL; or drop a list, a Metalink or a browser’s recording (HAR) here, or ",
+        el("button", { type: "button", class: "link", text: "choose files", onclick: () => file.click() }), file, "."),
+      this.documents.element,
       this.found,
       el("div", { class: "pair" },
         field("Directory", input("directory", { list: "add-roots", placeholder: "as configured" })),
@@ -97,11 +89,20 @@ export class Adding {
   }
 
   counted() {
-    const number = downloadsOf(this.addresses.value).length;
+    const own = downloadsOf(this.addresses.value).length;
+    const number = own + this.documents.number;
     say(this.send, number > 1 ? `Add ${number.toLocaleString("en-GB")}` : "Add");
-    this.look.hidden = number !== 1;
-    for (const name of ["output", "checksum"]) this.element.elements[name].disabled = number > 1;
+    this.look.hidden = own !== 1 || this.documents.number > 0;
+    for (const name of ["output", "checksum"]) this.element.elements[name].disabled = number > 1 || this.documents.number > 0;
     this.wrong(null);
+  }
+
+  paste(event) {
+    const text = event.clipboardData.getData("text/plain");
+    if (!event.clipboardData.files.length && !isDocument(text)) return;
+    event.preventDefault();
+    if (event.clipboardData.files.length) this.take([...event.clipboardData.files]);
+    else this.show(text);
   }
 
   wrong(text) {
@@ -120,11 +121,9 @@ export class Adding {
 
   async take(files) {
     this.show();
-    try {
-      for (const file of files) this.show((await textOf(file)).trim());
-    } catch (error) {
-      this.wrong(error.message);
-    }
+    await this.busy(async () => {
+      for (const file of files) await this.documents.takeFile(file);
+    });
   }
 
   /** The members that hold for all; throws an Error where one makes no sense. */
@@ -155,16 +154,26 @@ export class Adding {
   }
 
   async submit(form) {
+    if (isDocument(this.addresses.value)) {
+      const text = this.addresses.value;
+      this.addresses.value = "";
+      return this.show(text);
+    }
     const rows = downloadsOf(this.addresses.value);
-    if (!rows.length) return this.wrong("Write at least one address.");
+    if (!rows.length && !this.documents.number) return this.wrong("Write at least one address, or choose a file with some.");
     if (rows.length > MOST) return this.wrong(`That are ${rows.length.toLocaleString("en-GB")} addresses; up to ${MOST.toLocaleString("en-GB")} can be added at once.`);
     return this.busy(async () => {
       const common = { ...this.options(form), priority: form.elements.priority.value, paused: form.elements.paused.checked };
-      const told = await ask("POST", "/downloads/bulk", { body: { downloads: rows.map((uris) => ({ uris, ...common })) }, key: this.key });
-      const known = told.added.filter((each) => each.known).length;
+      const sum = await this.documents.add(common);
+      if (rows.length) {
+        const told = await ask("POST", "/downloads/bulk", { body: { downloads: rows.map((uris) => ({ uris, ...common })) }, key: this.key });
+        const known = told.added.filter((each) => each.known).length;
+        sum.known += known;
+        sum.added += told.added.length - known;
+      }
       this.open.close();
-      tell(known ? `${count(told.added.length - known, "download")} added; ${known} were in the queue already.` : `${count(told.added.length, "download")} added.`);
-      this.added(told.added.map((each) => each.download));
+      tell(sum.known ? `${count(sum.added, "download")} added; ${sum.known} were in the queue already.` : `${count(sum.added, "download")} added.`);
+      this.added();
     });
   }
 
@@ -176,6 +185,7 @@ export class Adding {
       await run();
     } catch (error) {
       this.key = freshKey();
+      this.documents.renewKeys();
       this.wrong(error.message);
     } finally {
       this.send.disabled = this.look.disabled = false;

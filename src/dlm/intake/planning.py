@@ -13,11 +13,11 @@ import os.path
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from dlm.cli.specs import Request, entry_specs, refuse_collisions
-from dlm.cli.when import parse_when
 from dlm.intake.entry import Entry, Skipped, shown
-from dlm.intake.formats import Format, Reading, read
+from dlm.intake.formats import MOST_ENTRIES, Format, Reading, read
+from dlm.intake.moments import parse_when
 from dlm.intake.options import Wishes, parted
+from dlm.intake.specs import Request, entry_specs, refuse_collisions
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
 from dlm.model.queue import AddRequest
@@ -48,6 +48,7 @@ class Found:
     source: str
     line: int
     request: AddRequest
+    size: int | None = None
 
 
 @dataclass(slots=True)
@@ -58,12 +59,12 @@ class Plan:
     skipped: list[tuple[str, Skipped]] = field(default_factory=list)
     _known: set[DownloadSpec] = field(default_factory=set)
 
-    def take(self, format: Format, chunks: Iterable[str], source: str, terms: Terms) -> None:
-        """Read a list. Raises `InvalidRequest` that names `source` and the line."""
+    def take(self, format: Format, chunks: Iterable[str], source: str, terms: Terms, most: int = MOST_ENTRIES) -> None:
+        """Read a list of `most` downloads. Raises `InvalidRequest` that names `source` and the line."""
         entries: list[Entry] = []
         wishes: list[Wishes] = []
         seen = len(self.skipped)
-        for each in read(format, chunks, source, terms.reading):
+        for each in read(format, chunks, source, terms.reading, most):
             if isinstance(each, Skipped):
                 self.skipped.append((source, each))
                 continue
@@ -79,7 +80,7 @@ class Plan:
         specs = entry_specs(request, terms.settings)
         terms = replace(terms, group=group or None)
         for entry, wish, spec in zip(entries, wishes, specs, strict=True):
-            self._add(Found(source, entry.line, replace(_request(spec, wish, terms), pieces=entry.pieces)))
+            self._add(Found(source, entry.line, replace(_request(spec, wish, terms), pieces=entry.pieces), entry.size))
 
     def requests(self) -> Sequence[AddRequest]:
         """What is to be added. Raises `InvalidRequest` when two of them would be one file."""
