@@ -154,20 +154,22 @@ class GetRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class ListRequest(_message.Message):
-    __slots__ = ("phases", "directory", "group", "text", "before", "limit")
+    __slots__ = ("phases", "directory", "group", "text", "before", "limit", "sort")
     PHASES_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SORT_FIELD_NUMBER: _ClassVar[int]
     phases: _containers.RepeatedScalarFieldContainer[Phase]
     directory: str
     group: str
     text: str
     before: str
     limit: int
-    def __init__(self, phases: _Optional[_Iterable[_Union[Phase, str]]] = ..., directory: _Optional[str] = ..., group: _Optional[str] = ..., text: _Optional[str] = ..., before: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+    sort: str
+    def __init__(self, phases: _Optional[_Iterable[_Union[Phase, str]]] = ..., directory: _Optional[str] = ..., group: _Optional[str] = ..., text: _Optional[str] = ..., before: _Optional[str] = ..., limit: _Optional[int] = ..., sort: _Optional[str] = ...) -> None: ...
 
 class OrderRequest(_message.Message):
     __slots__ = ("ids", "phases", "group", "everybody", "now")
