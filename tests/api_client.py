@@ -44,6 +44,7 @@ async def ask(
     body: bytes | None = None,
     host: str | None = "127.0.0.1:8840",
     query: str = "",
+    peer: str = "192.0.2.7",
 ) -> Reply:
     """One request, and its whole reply."""
     sent = [(b"host", host.encode())] if host is not None else []
@@ -63,7 +64,7 @@ async def ask(
         "query_string": query.encode("latin-1"),
         "root_path": "",
         "headers": sent,
-        "client": ("192.0.2.7", 4711),
+        "client": (peer, 4711),
         "server": ("127.0.0.1", 8840),
         "state": {},
     }
@@ -92,12 +93,12 @@ def said(value: object) -> bytes:
 class Served:
     """The application over a house's downloads, with a token for each scope."""
 
-    def __init__(self, house: House, folder: str, jobs: int = 3) -> None:
+    def __init__(self, house: House, folder: str, jobs: int = 3, root: str = "/d") -> None:
         self.house = house
         self.downloads = house.process("daemon", jobs=jobs)
         self.tokens = Tokens(folder)
         self.token = {scope: self.tokens.make(scope.value, scope, 0.0) for scope in Scope}
-        kept = ApiHouse(Settings(directory="/d", state=f"{folder}/dlm.db"), ("/d",))
+        kept = ApiHouse(Settings(directory=root, state=f"{folder}/dlm.db"), (root,))
         self.application = Application(self.downloads, kept, self.tokens, house.clock, ["nas.example.org"])
 
     async def ask(self, method: str, path: str, **facts: Any) -> Reply:

@@ -3,6 +3,7 @@
 Hosts: a name that is not ours may be one that leads here by a trick (DNS rebinding, CVE-2018-5702). Only addresses,
 `localhost` and the names that were configured are served. Origins: a browser says which page asks. Only our own page may
 (CVE-2023-39141's kin; RFC 6454, 7). A token goes in the header, never in the address, where logs and histories keep it.
+A request that states its length in two ways is how one is smuggled past a proxy (RFC 9112, 6.1), and a long head costs memory.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Sequence
 from enum import Enum
+from urllib.parse import unquote_plus
 
 from dlm.model.value import dataclass
+
+LONGEST = 32 * 1024
+"""Bytes of names and values of headers."""
 
 
 class Refusal(Enum):
@@ -20,6 +25,8 @@ class Refusal(Enum):
     WRONG_HOST = 421
     FOREIGN_ORIGIN = 403
     TOKEN_IN_ADDRESS = 400
+    TWO_LENGTHS = 411
+    TOO_LONG = 431
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,25 @@ class Head:
     secure: bool
     local: bool
     """Whether it came through the Unix socket, which no browser reaches."""
+    lengths: int = 0
+    """How often it says how long its body is: `Content-Length` and `Transfer-Encoding` headers."""
+    length: int = 0
+    """Bytes of names and values of headers."""
 
 
 def refusal(head: Head, names: Collection[str]) -> Refusal | None:
     """Why it is refused, `None` when it is not. `names` are host names, beside addresses, that lead here."""
+    if head.length > LONGEST:
+        return Refusal.TOO_LONG
+    if head.lengths > 1:
+        return Refusal.TWO_LENGTHS
     if not head.local and not (len(head.hosts) == 1 and _is_ours(head.hosts[0], names)):
         return Refusal.WRONG_HOST
     if head.origins and not (len(head.origins) == 1 and _is_own_page(head.origins[0], head)):
         return Refusal.FOREIGN_ORIGIN
     if head.site not in {None, "same-origin", "none"}:
         return Refusal.FOREIGN_ORIGIN
-    if any(part.partition("=")[0].lower() in {"token", "access_token"} for part in head.query.split("&")):
+    if any(unquote_plus(part.partition("=")[0]).lower() in {"token", "access_token"} for part in head.query.split("&")):
         return Refusal.TOKEN_IN_ADDRESS
     return None
 

@@ -42,8 +42,9 @@ class Application:
                 metrics.route(self._metrics, self.feed),
                 Route("/health", _health(downloads), methods=["GET"]),
             ],
-            exception_handlers={HTTPException: rest.unmatched},
+            exception_handlers={HTTPException: rest.unmatched, Exception: rest.unmatched},
         )
+        app.router.redirect_slashes = False  # a redirection repeats what the client said its host is
         self.local = Guard(app, tokens, names, clock, local=True)
         """For Unix sockets that only the owner reaches."""
         self.remote = Guard(app, tokens, names, clock, local=False)

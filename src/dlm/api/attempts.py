@@ -6,6 +6,8 @@ yesterday must not lock its owner out, and 256 random bits are not guessed by tr
 
 from __future__ import annotations
 
+import ipaddress
+
 from dlm.ports import Clock
 
 FREE = 10
@@ -25,10 +27,11 @@ class Attempts:
 
     def wait(self, peer: str) -> float:
         """Seconds that are left, 0 when none are."""
-        return max(0.0, self._peers.get(peer, (0, 0.0))[1] - self._clock.monotonic())
+        return max(0.0, self._peers.get(_who(peer), (0, 0.0))[1] - self._clock.monotonic())
 
     def failed(self, peer: str) -> None:
         """It has presented a wrong one."""
+        peer = _who(peer)
         count = self._peers.pop(peer, (0, 0.0))[0] + 1
         now = self._clock.monotonic()
         pause = 0.0 if count < FREE else min(LAST_WAIT, FIRST_WAIT * 2.0 ** min(count - FREE, 20))
@@ -37,3 +40,14 @@ class Attempts:
         while len(self._peers) >= PEERS:
             del self._peers[next(iter(self._peers))]
         self._peers[peer] = (count, now + pause)
+
+
+def _who(peer: str) -> str:
+    """Who is behind an address: of IPv6 everybody has 2^64 of them (RFC 6177), so there it is the network that counts."""
+    if ":" not in peer:
+        return peer
+    try:
+        network = ipaddress.IPv6Address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    return str(network.ipv4_mapped or ipaddress.IPv6Network((network, 64), strict=False))

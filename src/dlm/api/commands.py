@@ -11,6 +11,7 @@ from typing import Any
 from dlm.api import answers, asks, cursors, events, imports, overview
 from dlm.api.reading import MOST, PAGE, House, add_request, change_of, lane_of, query_of, selection_of, spec_of
 from dlm.api.scope import Scope
+from dlm.model.address import refuse_control
 from dlm.model.download import Download
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Order, Phase
@@ -171,6 +172,7 @@ async def _limits(asked: Asked) -> overview.LimitsOut:
 
 
 async def _limit(asked: Asked) -> overview.LimitsOut:
+    refuse_control(asked.body.host or "", "the host")
     return overview.LimitsOut.of(await asked.downloads.limit(asked.body.rate or None, host=asked.body.host))
 
 

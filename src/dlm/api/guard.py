@@ -12,7 +12,7 @@ from collections.abc import Collection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dlm.api import scope as granting
-from dlm.api.admission import Head, Refusal, bearer, refusal
+from dlm.api.admission import LONGEST, Head, Refusal, bearer, refusal
 from dlm.api.attempts import Attempts
 from dlm.api.problem import MEDIA_TYPE, Problem, problem
 from dlm.api.tokens import Tokens
@@ -26,6 +26,8 @@ _SENTENCES = {
     Refusal.WRONG_HOST: "this server is not called that: use its address, or name it in --host-name",
     Refusal.FOREIGN_ORIGIN: "another page may not speak for you here",
     Refusal.TOKEN_IN_ADDRESS: "a token does not belong in an address, where logs keep it: send 'Authorization: Bearer …'",
+    Refusal.TWO_LENGTHS: "the length of a body is stated once: by Content-Length, or by Transfer-Encoding",
+    Refusal.TOO_LONG: f"the headers may have {LONGEST} bytes",
 }
 _HEADERS = [
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
@@ -88,10 +90,12 @@ def _head(scope: Scope, *, local: bool) -> Head:
     return Head(
         hosts=values(b"host"),
         origins=values(b"origin"),
-        site=next(iter(values(b"sec-fetch-site")), None),
+        site=", ".join(values(b"sec-fetch-site")) or None,
         query=scope.get("query_string", b"").decode("latin-1"),
         secure=scope["scheme"] in {"https", "wss"},
         local=local,
+        lengths=len(values(b"content-length")) + len(values(b"transfer-encoding")),
+        length=sum(len(key) + len(value) for key, value in scope["headers"]),
     )
 
 
@@ -113,6 +117,9 @@ async def _refuse(scope: Scope, send: Send, refused: Problem) -> None:
     headers = [*_HEADERS, (b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     if refused.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="dlm"'))
+    if refused.status in {Refusal.TWO_LENGTHS.value, Refusal.TOO_LONG.value}:
+        # What follows on this connection may be meant to be taken for another request.
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -66,6 +66,7 @@ class House:
 
 def add_request(said: AddIn, house: House) -> AddRequest:
     """A download to be queued, as the house has it."""
+    refuse_control(said.group or "", "the group")
     return AddRequest(
         spec=spec_of(said.uris, said, house),
         priority=Priority[said.priority.upper()],
@@ -82,9 +83,7 @@ def spec_of(uris: Sequence[str], said: SpecIn, house: House) -> DownloadSpec:
     own = {name: value for name, value in _chosen(said).items() if value is not None}
     directory = house.directory(said.directory or None)
     if "output" in own:
-        folder, name = os.path.split(own["output"])
-        if name in _NO_NAMES:
-            raise InvalidRequest("output: give the name of a file")
+        folder, name = os.path.split(_name_of_a_file(own["output"]))
         own["output"], directory = name, house.directory(os.path.join(directory, folder))
     return DownloadSpec(**{**common, **own, "uris": tuple(uris), "directory": directory}).check()
 
@@ -97,9 +96,9 @@ def change_of(said: ChangeIn, house: House) -> Change:
             raise InvalidRequest(f"{name}: there has to be one, so null makes no sense")
     if said.directory:
         changed["directory"] = house.directory(said.directory)
-    output = changed.get("output")
-    if output is not None and (os.path.basename(output) != output or output in _NO_NAMES):
-        raise InvalidRequest("output: give the name of a file without directories, and the directory by itself")
+    if changed.get("output") is not None and os.path.split(_name_of_a_file(changed["output"]))[0]:
+        raise InvalidRequest("output: give a name without directories, and the directory by itself")
+    refuse_control(said.group or "", "the group")
     if said.uris is not UNSET:
         changed["uris"] = tuple(said.uris)
     priority = None if said.priority is None else Priority[said.priority.upper()]
@@ -129,7 +128,7 @@ def query_of(query: Mapping[str, str]) -> DownloadQuery:
             raise InvalidRequest(f"phase: '{unknown[0]}' is none of {', '.join(known)}")
         phases = frozenset(known[word] for word in words)
     text = query.get("limit", str(PAGE))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST):
         raise InvalidRequest(f"limit: write a number from 1 to {MOST}")
     sort = Sort.parse(query["sort"]) if "sort" in query else NEWEST_FIRST
     before = cursors.read(query["before"], sort) if "before" in query else None
@@ -142,6 +141,14 @@ def query_of(query: Mapping[str, str]) -> DownloadQuery:
         limit=int(text),
         sort=sort,
     )
+
+
+def _name_of_a_file(output: str) -> str:
+    """The same. A dash would be the daemon's own standard output."""
+    refuse_control(output, "the output")
+    if os.path.basename(output) in _NO_NAMES or any("\x80" <= each <= "\x9f" for each in output):
+        raise InvalidRequest("output: give the name of a file")
+    return output
 
 
 def _chosen(said: SpecIn) -> dict[str, Any]:

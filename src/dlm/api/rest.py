@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
@@ -12,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dlm.api.asks import MOST_ADDED
 from dlm.api.commands import COMMANDS, Asked, Command
 from dlm.api.idempotency import Answers
 from dlm.api.problem import MEDIA_TYPE, Problem, problem, problem_of
@@ -26,6 +28,12 @@ ROOT = "/api/v1"
 LARGEST = 2 * 1024 * 1024
 LARGEST_HEAVY = 16 * 1024 * 1024
 """Bytes of a body, and of one with many additions."""
+OBJECTS, QUOTES = 10_000, 10_000
+OBJECTS_HEAVY, QUOTES_HEAVY = 4 * MOST_ADDED, 100 * MOST_ADDED
+"""How many braces are opened in a body, and quotes. Each may become an object of the memory before the first rule is looked
+at: a batch of a million held everybody up for eight seconds. Counting them first takes milliseconds."""
+BODY_PATIENCE = 60.0
+"""Seconds in which a body has to be there."""
 Answering = Callable[[Request], Awaitable[Response]]
 
 
@@ -111,24 +119,38 @@ async def _body(request: Request, command: Command) -> object:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refused(problem(415, "send JSON, with 'Content-Type: application/json'"))
-    most = LARGEST_HEAVY if command.heavy else LARGEST
-    stated = request.headers.get("content-length", "")
-    if stated.isascii() and stated.isdigit() and int(stated[:18]) > most:
-        raise Refused(problem(413, f"the body may have {most} bytes"))
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > most:
-                raise Refused(problem(413, f"the body may have {most} bytes"))
-    except ClientDisconnect as error:
-        raise Refused(problem(400, "the body ended too early")) from error
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Refused(problem(415, "send the JSON as it is, not compressed"))
+    content = await _sent(request, LARGEST_HEAVY if command.heavy else LARGEST)
+    objects, quotes = (OBJECTS_HEAVY, QUOTES_HEAVY) if command.heavy else (OBJECTS, QUOTES)
+    if content.count(b"{") > objects or content.count(b'"') > quotes:
+        raise Refused(problem(413, f"the body may have {objects} braces and {quotes} quotes: ask for less at once"))
     try:
         return msgspec.json.decode(content, type=command.body)
     except msgspec.ValidationError as error:
         raise Refused(problem(400, str(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(problem(400, f"the body is not JSON: {error}")) from error
+
+
+async def _sent(request: Request, most: int) -> bytearray:
+    """The bytes of the body. Raises `Refused` as soon as there are too many, or too late."""
+    too_large = Refused(problem(413, f"the body may have {most} bytes"))
+    stated = request.headers.get("content-length", "")
+    if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > most):
+        raise too_large
+    content = bytearray()
+    try:
+        async with asyncio.timeout(BODY_PATIENCE):
+            async for chunk in request.stream():
+                content += chunk
+                if len(content) > most:
+                    raise too_large
+    except TimeoutError as error:
+        raise Refused(problem(408, f"the body was not there within {BODY_PATIENCE:.0f} s")) from error
+    except ClientDisconnect as error:
+        raise Refused(problem(400, "the body ended too early")) from error
+    return content
 
 
 def problem_response(refused: Problem) -> Response:
@@ -138,7 +160,7 @@ def problem_response(refused: Problem) -> Response:
 
 
 async def unmatched(_request: Request, error: Exception) -> Response:
-    """The answer to what has no route, as a problem document."""
+    """The answer to what has no route, and to what nobody has thought of, as a problem document."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     sentence = {404: "there is nothing at this address", 405: "this address does not answer that method"}
     return problem_response(problem(status, sentence.get(status, "dlm could not answer that")))

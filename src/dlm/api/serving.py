@@ -20,6 +20,7 @@ from typing import Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
+from dlm.api.connections import Connection, Socket
 from dlm.model.error import Conflict, InvalidRequest, StateUnusable
 from dlm.model.settings import Settings
 from dlm.model.value import dataclass
@@ -189,10 +190,12 @@ def _config(app: ASGIApp, listening: Listening | None = None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="h11",
-        ws="wsproto",
+        http=Connection,
+        ws=Socket,
         lifespan="off",
         log_config=None,
+        # What strangers send is no event of ours: a line for each would let them fill the log.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -200,6 +203,8 @@ def _config(app: ASGIApp, listening: Listening | None = None) -> uvicorn.Config:
         timeout_keep_alive=30,
         h11_max_incomplete_event_size=64 * 1024,
         ws_max_size=64 * 1024,
+        # Compressed, a message of that size could become one a thousand times larger, before it is counted.
+        ws_per_message_deflate=False,
         backlog=BACKLOG,
         ssl_certfile=listening.certificate if listening else None,
         ssl_keyfile=listening.key if listening else None,

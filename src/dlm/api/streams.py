@@ -26,6 +26,7 @@ from dlm.api.problem import problem
 from dlm.api.refused import Refused
 from dlm.api.rest import ROOT, problem_response, require
 from dlm.api.scope import Scope
+from dlm.model.error import DlmError
 
 SPOKEN = "dlm.v1"
 """The subprotocol that a client offers beside its token, and that is answered."""
@@ -75,7 +76,7 @@ def _asked(query: Mapping[str, str]) -> tuple[int | None, Interest]:
     if unknown:
         raise Refused(problem(400, f"there is no parameter '{min(unknown)[:80]}': it knows since, ids and group"))
     since = query.get("since")
-    if since is not None and not (since.isascii() and since.isdigit() and int(since[:20]) <= LARGEST_SEQ):
+    if since is not None and not (since.isascii() and since.isdigit() and len(since) < 20 and int(since) <= LARGEST_SEQ):
         raise Refused(problem(400, "since: write the seq of the last event that you have read"))
     ids = frozenset(query["ids"].split(",")) if "ids" in query else None
     if ids is not None and len(ids) > MOST_IDS:
@@ -112,8 +113,8 @@ async def _sent_events(feed: Feed, since: int | None, begin: Callable[[], Reader
             seq = b"" if line.seq is None else b"id: %d\n" % line.seq
             yield seq + b"data: " + line.json + b"\n\n"
             coming = asyncio.ensure_future(_next(lines))
-    except StopAsyncIteration:
-        return
+    except (StopAsyncIteration, DlmError):
+        return  # where the database cannot be read, the client comes again, with the last number that it had
     finally:
         coming.cancel()
         feed.leave(reader)

@@ -6,6 +6,7 @@ import re
 from dataclasses import field, replace
 from enum import Enum
 
+from dlm.model.address import visible
 from dlm.model.error import InvalidRequest
 from dlm.model.value import dataclass
 
@@ -48,7 +49,7 @@ class Digest:
         name = _canonical(match[1]) if match else None
         if match is None or name is None:
             known = ", ".join(ALGORITHMS)
-            raise InvalidRequest(f"'{text}' is not a checksum: write ALGORITHM=HEX, with one of {known}")
+            raise InvalidRequest(f"'{visible(text)}' is not a checksum: write ALGORITHM=HEX, with one of {known}")
         size = ALGORITHMS[name][1]
         if len(match[2]) != 2 * size:
             raise InvalidRequest(f"a {name} checksum has {2 * size} hexadecimal digits, '{match[2]}' has {len(match[2])}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from math import isfinite
 
+from dlm.model.address import visible
 from dlm.model.error import InvalidRequest
 from dlm.model.span import Span
 
@@ -45,7 +46,7 @@ def parse_range(text: str) -> Span:
     """`A-B`, both inclusive as in HTTP, as a Span. An open end is not a Span, so both ends must be there."""
     match = re.fullmatch(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*", text)
     if match is None or int(match[2]) < int(match[1]):
-        raise InvalidRequest(f"'{text}' is not a range: write FIRST-LAST in bytes, such as 0-1023")
+        raise InvalidRequest(f"'{visible(text)}' is not a range: write FIRST-LAST in bytes, such as 0-1023")
     return Span(int(match[1]), int(match[2]) + 1)
 
 
