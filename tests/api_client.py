@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message
 
@@ -60,7 +61,7 @@ async def ask(
         "method": method,
         "scheme": "http",
         "path": path,
-        "raw_path": path.encode("latin-1"),
+        "raw_path": quote(path, errors="replace").encode(),
         "query_string": query.encode("latin-1"),
         "root_path": "",
         "headers": sent,

@@ -80,8 +80,8 @@ def _conditions(command: Command) -> list[dict[str, Any]]:
 
 
 def _statuses(command: Command) -> list[int]:
-    common = [400, 401, 403, 404, 409, 421, 422, 429, 500, 502, 503, 504, 507]
-    return [*common, 413, 415] if command.body is not None else common
+    common = [400, 401, 403, 404, 409, 411, 421, 422, 429, 431, 500, 502, 503, 504, 507]
+    return [*common, 408, 413, 415] if command.body is not None else common
 
 
 def _problem(status: int) -> dict[str, Any]:
