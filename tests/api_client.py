@@ -46,8 +46,9 @@ async def ask(
     host: str | None = "127.0.0.1:8840",
     query: str = "",
     peer: str = "192.0.2.7",
+    unfinished: bool = False,
 ) -> Reply:
-    """One request, and its whole reply."""
+    """One request, and its whole reply. An `unfinished` one promises more than ever comes."""
     sent = [(b"host", host.encode())] if host is not None else []
     sent += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     if token is not None:
@@ -70,7 +71,7 @@ async def ask(
         "state": {},
     }
     got: list[Message] = []
-    coming: list[Message] = [{"type": "http.request", "body": body or b"", "more_body": False}]
+    coming: list[Message] = [{"type": "http.request", "body": body or b"", "more_body": unfinished}]
 
     async def receive() -> Message:
         if coming:

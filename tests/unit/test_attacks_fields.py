@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -246,5 +247,48 @@ def test_d2_only_json(tmp_path: Path) -> None:
                 override = [("X-HTTP-Method-Override", "DELETE"), ("X-Method-Override", "DELETE")]
                 assert (await served.ask("GET", path, headers=override)).status in {200, 404, 405}
         assert await served.house.all() == before
+
+    housed(tmp_path, story)
+
+
+NUMBERS = [
+    "0" * 20 + "9" * 30,
+    "000000001" + "9" * 40,
+    "0" * 20 + "9" * 5000,
+    "9" * 5000,
+    "-1",
+    "+1",
+    "1e3",
+    "1_0",
+    "\u0663",
+    "",
+    " 1",
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: ascii(number)[:10])
+def test_d15_numbers_of_many_digits(tmp_path: Path, number: str) -> None:
+    """D15, D10: no number of a client reaches the database that is larger than what it keeps, nor is turned into one."""
+
+    async def story(served: Served, _id: str) -> None:
+        coded = quote(number)
+        for path, query in (("downloads", f"limit={coded}"), ("events/stream", f"follow=false&since={coded}")):
+            reply = await served.ask("GET", f"{ROOT}/{path}", query=query)
+            assert reply.status == 400, (path, reply)
+        if number.isascii():
+            headers = [("Last-Event-ID", number)]
+            reply = await served.ask("GET", f"{ROOT}/events/stream", query="follow=false", headers=headers)
+            assert reply.status == 400
+
+    housed(tmp_path, story)
+
+
+def test_d15_slow_bodies(tmp_path: Path) -> None:
+    """D15: a body that is not there after a minute is not waited for, whoever sends it."""
+
+    async def story(served: Served, _id: str) -> None:
+        began = served.house.clock.monotonic()
+        reply = await served.ask("POST", f"{ROOT}/downloads", body=b'{"uris": [', unfinished=True)
+        assert (reply.status, served.house.clock.monotonic() - began) == (408, 60)
 
     housed(tmp_path, story)

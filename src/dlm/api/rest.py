@@ -135,22 +135,26 @@ async def _body(request: Request, command: Command) -> object:
 
 async def _sent(request: Request, most: int) -> bytearray:
     """The bytes of the body. Raises `Refused` as soon as there are too many, or too late."""
-    too_large = Refused(problem(413, f"the body may have {most} bytes"))
     stated = request.headers.get("content-length", "")
     if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > most):
-        raise too_large
+        raise _too_large(most)
     content = bytearray()
     try:
         async with asyncio.timeout(BODY_PATIENCE):
             async for chunk in request.stream():
                 content += chunk
                 if len(content) > most:
-                    raise too_large
+                    content.clear()  # the traceback holds it for a while
+                    raise _too_large(most)
     except TimeoutError as error:
         raise Refused(problem(408, f"the body was not there within {BODY_PATIENCE:.0f} s")) from error
     except ClientDisconnect as error:
         raise Refused(problem(400, "the body ended too early")) from error
     return content
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(problem(413, f"the body may have {most} bytes"))
 
 
 def problem_response(refused: Problem) -> Response:
