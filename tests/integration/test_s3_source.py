@@ -122,11 +122,11 @@ class TestS3SourceOverMoto(SourceContract):
 # --- what a service tells ---------------------------------------------------------------------------------------------
 
 
-def with_source(scenario: Callable[[S3Source], Coroutine[Any, Any, Answered]]) -> Answered:
+def with_source(scenario: Callable[[S3Source], Coroutine[Any, Any, Answered]], clock: SystemClock | None = None) -> Answered:
     """What the scenario gives, with a Source of its own."""
 
     async def played() -> Answered:
-        source = S3Source(SystemClock())
+        source = S3Source(clock or SystemClock())
         try:
             return await scenario(source)
         finally:
@@ -433,9 +433,18 @@ def test_a_bucket_that_is_nowhere_is_refused(fields: dict[str, str]) -> None:
         assert len(server.requests) <= 2
 
 
-def test_each_request_is_signed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_request_is_signed_anew() -> None:
     """An hour later, too: no signature is used twice."""
-    from botocore import auth
+
+    class Turned(SystemClock):
+        """A clock that is set forward."""
+
+        ahead = 0.0
+
+        def wall(self) -> float:
+            return super().wall() + self.ahead
+
+    clock = Turned()
 
     def script(asked: Asked) -> Answer:
         return Answer(206, {"Content-Range": "bytes 0-4/5"}, b"12345") if "range" in asked.fields else Answer(200, {}, b"12345")
@@ -443,16 +452,13 @@ def test_each_request_is_signed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     with Scripted(script) as server:
 
         async def scenario(source: S3Source) -> None:
-            import datetime
-
             spec = spec_for(server)
             opening = await source.open("s3://bkt/key", spec)
             await opening.close()
-            later = datetime.datetime(2036, 1, 1, 12, 0, 0, tzinfo=datetime.UTC)
-            monkeypatch.setattr(auth, "get_current_datetime", lambda *_: later)
+            clock.ahead = datetime(2036, 1, 1, 12, tzinfo=UTC).timestamp() - clock.wall()
             await source.fetch(opening.resource, Mirror("s3://bkt/key"), Span(0, 5), Pail(5), spec)
 
-        with_source(scenario)
+        with_source(scenario, clock)
         first, second = (request.fields["authorization"] for request in server.requests)
         assert "/20360101/" in second
         assert "/20360101/" not in first
@@ -584,14 +590,15 @@ def test_without_credentials_it_is_asked_for_anonymously(monkeypatch: pytest.Mon
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But what is public comes without it."""
+    """But what is public comes without it, and so does what has plain keys."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "botocore"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "botocore", None)
     with Scripted(lambda _: Answer(200, {}, b"1")) as server:
-        error = error_of(resource_of, "s3://bkt/key", spec_for(server))
+        error = error_of(resource_of, "s3://bkt/key", spec_for(server, user=None))
         assert isinstance(error, InvalidRequest)
         assert "pip install 'dlm[s3]'" in str(error)
+        assert resource_of("s3://bkt/key", spec_for(server)).part.size == 1
         assert resource_of("s3://bkt/key", spec_for(server, user=None, anonymous=True)).part.size == 1
 
 

@@ -13,7 +13,7 @@ from dlm.protocols.registry import BUILTIN, Entry, Registry
 
 _EXTRAS = {
     "asyncssh": "sftp:// and scp:// need what is not installed: pip install 'dlm[sftp]'",
-    "botocore": "s3:// can only be had with --anonymous: for credentials, pip install 'dlm[s3]'",
+    "botocore": "s3:// can only be had with --anonymous or with plain keys: for other credentials, pip install 'dlm[s3]'",
 }
 """What is said where such a module is not there. That is nothing bad: who needs it is told when he does."""
 

@@ -61,6 +61,7 @@ class S3Source:
     def __init__(self, clock: Clock) -> None:
         self._http = HttpSource(clock, Dialect(objects=True, refusal=refused(clock.wall)))
         self._identities = Identities()
+        self._clock = clock
         self._regions: dict[tuple[str | None, str], str] = {}
 
     async def open(self, uri: str, spec: DownloadSpec) -> S3Opening:
@@ -136,7 +137,7 @@ class S3Source:
         region, moved = self._regions.get(known, identity.service.region), False
         while True:
             service = replace(identity.service, region=region)
-            request = await _signed(identity, service, address, spec, query, whole=whole)
+            request = await self._signed(identity, service, address, spec, query, whole=whole)
             with addressed_as(uri, request.url):
                 try:
                     return await ask(request)
@@ -150,19 +151,25 @@ class S3Source:
                 self._regions.clear()
             self._regions[known] = region
 
-
-async def _signed(
-    identity: Identity, service: Service, address: Address, spec: DownloadSpec, query: dict[str, str] | None, *, whole: bool
-) -> Request:
-    url = service.url(address, query)
-    ours = [(name, value) for name, value in spec.headers if name.lower().startswith("x-amz-")]
-    plain = [header for header in spec.headers if header not in ours]
-    if whole:
-        ours.append(("x-amz-checksum-mode", "ENABLED"))
-    if spec.requester_pays:
-        ours.append(("x-amz-request-payer", "requester"))
-    signed = await signature(identity, service.region, url, ours)
-    return Request(url, replace(spec, headers=(*plain, *signed), user=None, netrc=False))
+    async def _signed(
+        self,
+        identity: Identity,
+        service: Service,
+        address: Address,
+        spec: DownloadSpec,
+        query: dict[str, str] | None,
+        *,
+        whole: bool,
+    ) -> Request:
+        url = service.url(address, query)
+        ours = [(name, value) for name, value in spec.headers if name.lower().startswith("x-amz-")]
+        plain = [header for header in spec.headers if header not in ours]
+        if whole:
+            ours.append(("x-amz-checksum-mode", "ENABLED"))
+        if spec.requester_pays:
+            ours.append(("x-amz-request-payer", "requester"))
+        signed = await signature(identity, service.region, url, ours, self._clock.wall())
+        return Request(url, replace(spec, headers=(*plain, *signed), user=None, netrc=False))
 
 
 def _described(inner: HttpOpening, uri: str, address: Address, spec: DownloadSpec) -> Resource:
