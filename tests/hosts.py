@@ -39,6 +39,10 @@ class Host(MemorySource):
         self.rate = rate
         self.sent = 0
         self.busy = 0
+        self.hesitation = TRIP
+        """Seconds that it takes to say what there is."""
+        self.opened: list[float] = []
+        """When it was asked that."""
         self.shown: list[DownloadSpec] = []
         """What it was shown of the user's wishes."""
         self.named: tuple[Mirror, ...] = ()
@@ -48,7 +52,8 @@ class Host(MemorySource):
     async def open(self, uri: str, spec: DownloadSpec) -> MemoryOpening:
         """See `ports.Source`."""
         self.shown.append(spec)
-        await asyncio.sleep(TRIP)
+        self.opened.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self.hesitation)
         opening = await super().open(uri, spec)
         opening.resource = replace(opening.resource, mirrors=(*opening.resource.mirrors, *self.named))
         return opening

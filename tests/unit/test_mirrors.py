@@ -62,7 +62,7 @@ def test_connections_are_bounded_all_together() -> None:
 
 def test_a_mirror_that_dies_is_missed_by_nobody() -> None:
     """The first one breaks off for ever: the others go on with what it has brought, and it is named."""
-    first = host("a", CONTENT, 40, fault=dies(4_000_000, Unreachable("gone")))
+    first = host("a", CONTENT, 40, fault=dies(2_000_000, Unreachable("gone")))
     meeting = Meeting([first, host("b", CONTENT), host("c", CONTENT)]).run()
     assert meeting.error is None
     assert meeting.content == CONTENT
@@ -120,6 +120,29 @@ def test_when_everybody_lies_a_digest_says_so() -> None:
     meeting = Meeting([host("a", LIES), host("b", LIES)]).run(checksum=SHA)
     assert isinstance(meeting.error, DigestMismatch)
     assert meeting.content is None
+
+
+def test_a_mirror_is_asked_before_there_is_anything_to_compare_it_with() -> None:
+    """The first one brings enough after a second, the other takes as long to answer: its reply is there then, and is used."""
+    content = CONTENT[:4_000_000]
+    second = host("b", content, 40)
+    second.hesitation = 0.8
+    meeting = Meeting([host("a", content, 1), second]).run()
+    assert meeting.content == content
+    (asked,) = second.opened
+    assert asked < 0.3
+
+
+def test_a_mirror_that_was_asked_too_early_is_asked_again() -> None:
+    """A reply is not held for ever: where the first one is that slow, the second is asked anew when there is enough."""
+    content = CONTENT[:3_000_000]
+    second = host("b", content, 40)
+    meeting = Meeting([host("a", content, 0.15), second]).run(timeout=60.0)
+    assert meeting.content == content
+    assert meeting.dropped == []
+    first, again = second.opened
+    assert first < 0.3
+    assert 6.5 < again < 9.0
 
 
 def test_equal_strong_digests_need_no_samples() -> None:

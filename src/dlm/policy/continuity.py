@@ -16,12 +16,12 @@ OVERLAP = 64 * 1024
 
 def may_split(resource: Resource, *, digest_known: bool) -> bool:
     """Whether several connections may fetch parts of it at once."""
-    return _joins(resource) and (resource.validator.condition is not None or digest_known)
+    return joins(resource) and (resource.validator.condition is not None or digest_known)
 
 
 def may_continue(checkpoint: Checkpoint) -> bool:
     """Whether a later run may go on from a checkpoint instead of beginning anew."""
-    return checkpoint.downloaded > 0 and _joins(checkpoint.resource)
+    return checkpoint.downloaded > 0 and joins(checkpoint.resource)
 
 
 def overlap_at(resource: Resource, position: int, *, digest_known: bool) -> int:
@@ -46,5 +46,6 @@ def confidence(resource: Resource, *, matched: str | None, joined: bool) -> Veri
     return Verified(Verification.CONSISTENT)
 
 
-def _joins(resource: Resource) -> bool:
+def joins(resource: Resource) -> bool:
+    """Whether parts of it can be fetched for themselves at all, whatever proves that they belong together."""
     return resource.ranged and resource.part.size is not None and not resource.encoded

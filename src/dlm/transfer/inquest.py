@@ -17,7 +17,7 @@ from dlm.model.message import MirrorDropped
 from dlm.model.span import Span, merge, subtract, total
 from dlm.policy.sampling import LAST_AUDIT, THOROUGH
 from dlm.transfer.hashing import PrefixHasher
-from dlm.transfer.proving import Prover
+from dlm.transfer.proving import Prover, together
 from dlm.transfer.segmented import SegmentedDriver
 from dlm.transfer.supplier import Supplier, TransferContext
 from dlm.transfer.work import Work
@@ -96,14 +96,22 @@ class Inquest:
 
     async def audit(self, accused: Supplier | None, count: int) -> bool:
         """Whether blocks of what `accused` has brought, or of what was inherited, bear comparison; else somebody is out."""
-        brought = self._inherited if accused is None else accused.own
-        witnesses = sorted((each for each in self._driver.living if each is not accused), key=lambda each: not each.reference)
-        if self.pieced or not brought or not witnesses:
-            return True
-        guilty = await self.prover.audit(accused, brought, witnesses, count)
+        return await self._audit_all([accused], count)
+
+    async def _audit_all(self, suspects: Sequence[Supplier | None], count: int) -> bool:
+        """The same of several, at once: nothing else moves meanwhile at the end, and each asks for round trips."""
+        found = await together([self._guilty(each, count) for each in suspects])
+        guilty = list(dict.fromkeys(each for some in found for each in some if each is None or not each.lied))
         for each in guilty:
             self._turn_out(each, "its bytes are not those that other mirrors give", lied=True)
         return not guilty
+
+    async def _guilty(self, accused: Supplier | None, count: int) -> list[Supplier | None]:
+        brought = self._inherited if accused is None else accused.own
+        witnesses = sorted((each for each in self._driver.living if each is not accused), key=lambda each: not each.reference)
+        if self.pieced or not brought or not witnesses:
+            return []
+        return await self.prover.audit(accused, brought, witnesses, count)
 
     async def confirm(self) -> bool:
         """See `Backing`."""
@@ -114,25 +122,23 @@ class Inquest:
             if self._hasher.digest.matches or not (self._contradicted or self._several or len(self._parties) > 1):
                 return True
             return await self._convict()
-        return not self._several or await self._audit_all(LAST_AUDIT)
+        return not self._several or await self._audit_all(self._suspects, LAST_AUDIT)
 
     @property
     def _several(self) -> bool:
         return bool(self._inherited) or sum(bool(each.brought) for each in self._parties) > 1
 
-    async def _audit_all(self, count: int) -> bool:
+    @property
+    def _suspects(self) -> list[Supplier | None]:
         suspects: list[Supplier | None] = [each for each in self._parties if each.brought and not each.reference]
-        for accused in [*suspects, *([None] if self._inherited else [])]:
-            if not await self.audit(accused, count):
-                return False
-        return True
+        return [*suspects, None] if self._inherited else suspects
 
     # the digest is wrong -----------------------------------------------------------------------------------------------
 
     async def _convict(self) -> bool:
         """Somebody lied, and a digest says so. `True` when nobody is left to try."""
         living = self._driver.living
-        if self._alone is None and self._several and len(living) > 1 and not await self._audit_all(THOROUGH):
+        if self._alone is None and self._several and len(living) > 1 and not await self._audit_all(self._suspects, THOROUGH):
             return False
         keeper = self._alone or max(living, key=lambda each: each.moved, default=None)
         size = self._work.segments.size or 0

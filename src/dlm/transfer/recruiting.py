@@ -1,8 +1,9 @@
 """Recruiting: further mirrors are asked, proved to give the same file, taken in, looked after, and turned out.
 
-    wait       until enough is on disk to compare with, and nobody else of that host is at work
+    wait       until nobody else of that host is at work
     ask        its first reply: does it say the same of the file?                 no: dropped, and named
-    prove      equal strong digests, or blocks of what is on disk                 other bytes: dropped, and named
+    prove      equal strong digests, or, as soon as enough is there to compare
+               with, blocks of what is on disk                                    other bytes: dropped, and named
     join       its bytes may go into the file, which is recorded before the first one does
     audit      now and then, and at the end, a block that it has brought is compared with another mirror's
     turn out   whoever lied: everything that it brought is fetched again
@@ -21,7 +22,7 @@ from dlm.model.error import AnotherFile, DlmError, InvalidRequest, TransferError
 from dlm.model.message import MirrorDropped
 from dlm.model.resource import Mirror, Resource
 from dlm.model.span import Span
-from dlm.policy.continuity import may_continue, may_split
+from dlm.policy.continuity import joins, may_split
 from dlm.policy.hearsay import SCHEMES
 from dlm.policy.sampling import BLOCKS, ENOUGH, FIRST_AUDIT, LEAST, objection, states_the_same
 from dlm.ports import Sources
@@ -33,6 +34,10 @@ from dlm.transfer.work import Work
 
 WORTH = 1024 * 1024
 """Bytes that must be left to fetch for another mirror to be asked, while there is one."""
+GLANCE = 0.05
+"""Seconds between two looks whether enough is there."""
+HELD = 5.0
+"""Seconds for which a reply is held back until there is: servers do not wait for ever."""
 
 
 class Unfit(Exception):
@@ -41,6 +46,10 @@ class Unfit(Exception):
     def __init__(self, reason: str, *, lied: bool) -> None:
         super().__init__(reason)
         self.lied = lied
+
+
+class Early(Exception):
+    """There is not enough to compare the mirror with, and will not be soon. Never leaves this module."""
 
 
 class Recruiter:
@@ -57,6 +66,10 @@ class Recruiter:
         self._prover: Prover = inquest.prover
         self._waiting: list[Mirror] = []
         self._running: dict[asyncio.Task[None], Mirror] = {}
+        self._early: set[str] = set()
+        """The addresses of those that have been asked, and wait until there is enough to compare with."""
+        self._too_early: set[str] = set()
+        """The addresses of those that have waited in vain, and are not asked again before there is enough."""
         self._proved: list[Supplier] = []
         """Who is proved, and waits until it has the file for itself."""
         self._audits: dict[Supplier, int] = {}
@@ -90,7 +103,9 @@ class Recruiter:
         """See `Backing`."""
         if self._inquest.closed:
             return self._inquest.alternates
-        return bool(self._running or self._proved or (self._waiting and self._provable(LEAST)))
+        if self._proved or len(self._running) > len(self._early):
+            return True
+        return bool(self._early or self._waiting) and self._provable(LEAST)
 
     @property
     def failure(self) -> DlmError:
@@ -145,23 +160,27 @@ class Recruiter:
         if not living and not self._running and self._proved:
             self._take_in(self._proved.pop(0))
             return
-        if living and (self._context.spec.connections < 2 or not self._provable(ENOUGH) or not self._is_worth_it()):
+        if living and (self._context.spec.connections < 2 or not self._divisible or not self._is_worth_it()):
             return
-        if not living and not self._provable(LEAST):
+        late = self._provable(ENOUGH if living else LEAST)
+        if not living and not late:
             return
         busy = {host_of(each.mirror.uri) for each in living} | {host_of(each.uri) for each in self._running.values()}
         for mirror in list(self._waiting):
-            if (host := host_of(mirror.uri)) not in busy:
+            if (host := host_of(mirror.uri)) not in busy and (late or mirror.uri not in self._too_early):
                 busy.add(host)
                 self._waiting.remove(mirror)
                 self._running[asyncio.ensure_future(self._ask(mirror))] = mirror
 
+    @property
+    def _divisible(self) -> bool:
+        """Whether others could bring parts of the file."""
+        return joins(self._work.resource) and self._work.segments.size is not None and not self._context.spec.streams_out
+
     def _provable(self, least: int) -> bool:
         """Whether what is on disk is enough to compare with, of a file that can be fetched in parts."""
-        segments = self._work.segments
-        if not may_continue(self._work.checkpoint()) or segments.size is None or self._context.spec.streams_out:
-            return False
-        return segments.downloaded() >= min(least, segments.size)
+        size = self._work.segments.size
+        return self._divisible and size is not None and self._work.segments.downloaded() >= min(least, size)
 
     def _is_worth_it(self) -> bool:
         segments = self._work.segments
@@ -177,6 +196,9 @@ class Recruiter:
             except Unfit as unfit:
                 self._failure = AnotherFile(self._another_file(mirror, str(unfit)))
                 self._drop(mirror, str(unfit), lied=unfit.lied)
+            except Early:
+                self._too_early.add(mirror.uri)
+                self._waiting.append(mirror)
             except TransferError as error:
                 failures += 1
                 pause = self._context.patience.pause(error, failures, clock.monotonic() - began)
@@ -205,6 +227,7 @@ class Recruiter:
                 supplier = Supplier(source, found, resource, spec, delays=opening.delays)
                 if self._inquest.pieced or states_the_same(work.resource, resource):
                     return supplier
+                await self._enough(mirror)
                 chosen = self._prover.choose(work.segments.done(), BLOCKS)
                 wrong = None
                 if chosen[0].start == 0 and await self._prover.opening_differs(opening, first := chosen.pop(0), found):
@@ -216,6 +239,19 @@ class Recruiter:
             self._inquest.contradicted(supplier)
             raise Unfit(f"its bytes {wrong.start} to {wrong.stop - 1} are not those that are there", lied=True)
         return supplier
+
+    async def _enough(self, mirror: Mirror) -> None:
+        """Return when there is enough to compare with. Raises `Early` when that takes too long, or nobody brings it."""
+        clock = self._context.clock
+        until = clock.monotonic() + HELD
+        self._early.add(mirror.uri)
+        try:
+            while not self._provable(ENOUGH if self._driver.living else LEAST):
+                if not self._driver.living or clock.monotonic() >= until:
+                    raise Early
+                await clock.sleep(GLANCE)
+        finally:
+            self._early.remove(mirror.uri)
 
     def _check(self, resource: Resource) -> None:
         size = self._work.segments.size

@@ -20,7 +20,9 @@ from dlm.protocols.s3.signing import StaticKeys, signed
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
-MISSING = "these credentials for s3:// need what is not installed: pip install 'dlm[s3]'; --anonymous and --user KEY:SECRET do without"
+MISSING = (
+    "the credentials for s3:// need what is not installed: pip install 'dlm[s3]'; --anonymous and --user KEY:SECRET do without"
+)
 
 TABLE: dict[str, tuple[type[DlmError], str]] = {
     # By name: botocore is not imported where nobody asks for an object.
