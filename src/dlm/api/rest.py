@@ -124,6 +124,7 @@ async def _body(request: Request, command: Command) -> object:
     content = await _sent(request, LARGEST_HEAVY if command.heavy else LARGEST)
     objects, quotes = (OBJECTS_HEAVY, QUOTES_HEAVY) if command.heavy else (OBJECTS, QUOTES)
     if content.count(b"{") > objects or content.count(b'"') > quotes:
+        content.clear()
         raise Refused(problem(413, f"the body may have {objects} braces and {quotes} quotes: ask for less at once"))
     try:
         return msgspec.json.decode(content, type=command.body)
