@@ -362,3 +362,22 @@ def test_documents_are_shown_before_they_are_added(daemon: Daemon, visit: Visit)
     ]
     assert page.evaluate("window.hit") is None
     assert page.locator("dialog img").count() == 0
+
+
+def test_one_download_is_slowed_down_and_ranked(daemon: Daemon, visit: Visit, flood: Flood) -> None:
+    """Its own speed limit and its priority are chosen in its details, while it runs; the keyboard stays where it is."""
+    (id,) = daemon.add(flood.url(400 * MIB, "long.bin", each=900_000), connections=1)
+    page = visit.page
+    visit.enter(daemon)
+    expect(visit.row("long.bin")).to_contain_text("Downloading")
+    visit.row("long.bin").click()
+    limit = page.get_by_label("Speed limit of this download")
+    limit.focus()
+    limit.select_option("256 KiB/s")
+    until(lambda: daemon.ask("GET", f"/downloads/{id}")["download"]["limit_rate"] == 256 * 1024)
+    expect(limit).to_have_value("256 KiB/s")
+    expect(limit).to_be_focused()
+    limit.select_option("none")
+    until(lambda: daemon.ask("GET", f"/downloads/{id}")["download"]["limit_rate"] is None)
+    page.get_by_label("Priority of this download").select_option("high")
+    until(lambda: daemon.ask("GET", f"/downloads/{id}")["download"]["priority"] == "high")

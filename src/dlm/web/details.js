@@ -3,6 +3,7 @@
 import { ask } from "./client.js";
 import { button, el, find, say, settled } from "./dom.js";
 import { columnsOf, drawMap, drawSpeed, hueOf, ROWS } from "./drawing.js";
+import { STOPS } from "./limits.js";
 import { attempt, tell } from "./notices.js";
 import { quickOf } from "./list.js";
 import { amount, causeOf, clock, kindOf, left, nameOf, rate, share, size, statusOf, VERIFICATION } from "./words.js";
@@ -125,6 +126,7 @@ export class Details {
     );
     this.place.scrollTop = 0;
     this.phase = null;
+    this.toldState = null;
   }
 
   draw() {
@@ -209,9 +211,40 @@ export class Details {
     this.buttons.replaceChildren(...made);
   }
 
+  /** Only where they have changed, so that a choice that is open stays open, and the keyboard where it is. */
+  tellFacts(facts, state) {
+    if (state === this.toldState) return;
+    this.toldState = state;
+    const held = this.facts.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    this.facts.replaceChildren(...facts.filter(Boolean).flatMap(([name, shown]) => [el("dt", { text: name }), el("dd", {}, shown)]));
+    if (held) this.facts.querySelector(`[aria-label="${held}"]`)?.focus();
+  }
+
+  /** A choice of what this one may take; a limit that is none of the steps is shown as it is. */
+  limiting(download) {
+    const limit = download.limit_rate ?? null;
+    const steps = [...new Set([null, ...STOPS, limit])];
+    return this.choosing("Speed limit of this download", steps, limit, (step) => (step === null ? "none" : rate(step)), (step) => ({ limit_rate: step }));
+  }
+
+  ranking(download) {
+    return this.choosing("Priority of this download", ["high", "normal", "low"], download.priority, (each) => each, (each) => ({ priority: each }));
+  }
+
+  choosing(label, values, chosen, words, change) {
+    const { id } = this;
+    const made = el("select", { "aria-label": label, onchange: async () => {
+      const changed = await attempt(() => ask("PATCH", `/downloads/${id}`, { body: change(values[made.selectedIndex]) }));
+      if (!changed) this.toldState = null;
+      await attempt(() => this.load());
+    } }, ...values.map((each) => el("option", { text: words(each), selected: each === chosen })));
+    return made;
+  }
+
   /** What only the story has. */
   told() {
     const { download, checkpoint, transitions } = this.story;
+    const ended = ["completed", "failed", "cancelled"].includes(download.phase);
     const where = download.path ?? download.directory;
     const copy = button("copy", "Copy the path", async () => {
       await navigator.clipboard.writeText(where).then(() => tell("The path is copied."), () => tell("The browser did not let it be copied.", { wrong: true }));
@@ -221,14 +254,17 @@ export class Details {
       ["Size", el("span", { text: size(checkpoint?.size ?? download.size) })],
       ["Verification", el("span", { text: verificationOf(download) })],
       checkpoint ? ["Resumable", el("span", { text: checkpoint.ranged ? "Yes, the server serves parts" : "No, only from the beginning" })] : null,
-      download.limit_rate ? ["Limit", el("span", { text: rate(download.limit_rate) })] : null,
-      download.priority !== "normal" ? ["Priority", el("span", { text: download.priority })] : null,
+      ["Speed limit", ended ? el("span", { text: download.limit_rate ? rate(download.limit_rate) : "none" }) : this.limiting(download)],
+      ["Priority", ended ? el("span", { text: download.priority }) : this.ranking(download)],
       download.group ? ["Group", el("span", { text: download.group })] : null,
       ["Added", el("span", { text: clock(download.added) })],
       download.finished ? ["Ended", el("span", { text: clock(download.finished) })] : null,
       ["Id", el("code", { text: download.download_id })],
     ];
-    this.facts.replaceChildren(...facts.filter(Boolean).flatMap(([name, shown]) => [el("dt", { text: name }), el("dd", {}, shown)]));
+    this.tellFacts(facts, JSON.stringify([
+      where, ended, download.size, download.verification, download.limit_rate, download.priority, download.group, download.finished,
+      checkpoint?.size, checkpoint?.ranged,
+    ]));
     const addresses = [...new Set([...download.uris, ...(checkpoint?.mirrors ?? [])])];
     this.mirrors.replaceChildren(...addresses.map((each) => el("li", {}, el("code", { text: each }))));
     this.steps.replaceChildren(...transitions.slice().reverse().map((step) => el("li", {},

@@ -2,7 +2,7 @@
 
 import { ask, freshKey } from "./client.js";
 import { button, el, say, settled } from "./dom.js";
-import { count, parseRate, size } from "./words.js";
+import { count, hostOf, parseRate, size } from "./words.js";
 
 const LARGEST = 11 * 1024 * 1024;
 const LARGEST_RECORDING = 256 * 1024 * 1024;
@@ -122,7 +122,7 @@ export class Documents {
 function title({ name, told }) {
   const known = told.found.map((each) => each.size).filter((each) => each !== null);
   const bytes = known.reduce((sum, each) => sum + each, 0);
-  const hosts = [...new Set(told.found.map((each) => each.host))];
+  const hosts = [...new Set(told.found.map((each) => hostOf(each.uri)))];
   const facts = [count(told.found.length, "download")];
   if (known.length) facts.push(known.length === told.found.length ? size(bytes) : `${size(bytes)} and more`);
   if (hosts.length) facts.push(hosts.length === 1 ? `from ${hosts[0]}` : `from ${hosts.length} hosts`);
@@ -132,7 +132,7 @@ function title({ name, told }) {
 function contents(told) {
   const rows = told.found.slice(0, SHOWN).map((each) => el("li", { title: each.uri },
     el("bdi", { class: "name", text: each.name }),
-    el("span", { class: "soft", text: [each.size === null ? "" : size(each.size), each.host, each.mirrors > 1 ? `${each.mirrors} mirrors` : "", each.checksum ?? ""].filter(Boolean).join("  ·  ") })));
+    el("span", { class: "soft", text: [each.size === null ? "" : size(each.size), hostOf(each.uri), each.mirrors > 1 ? `${each.mirrors} mirrors` : "", each.checksum ?? ""].filter(Boolean).join("  ·  ") })));
   const rest = told.found.length - rows.length;
   const secret = told.found.filter((each) => each.secrets).length;
   return [

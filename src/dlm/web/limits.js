@@ -6,7 +6,7 @@ import { attempt, tell } from "./notices.js";
 import { rate } from "./words.js";
 
 const K = 1024;
-const STOPS = [64, 128, 256, 512, K, 2 * K, 3 * K, 5 * K, 8 * K, 12 * K, 20 * K, 32 * K, 50 * K, 100 * K].map((each) => each * K);
+export const STOPS = [64, 128, 256, 512, K, 2 * K, 3 * K, 5 * K, 8 * K, 12 * K, 20 * K, 32 * K, 50 * K, 100 * K].map((each) => each * K);
 
 export class Limits {
   constructor(place) {
@@ -16,7 +16,7 @@ export class Limits {
       oninput: () => this.say(this.chosen()),
       onchange: () => this.set(this.chosen()),
     });
-    place.append(el("label", { for: "limit-range" }, el("span", { text: "Limit" }), this.words), this.range);
+    place.append(el("label", { for: "limit-range" }, el("span", { text: "Speed limit" }), this.words), this.range);
     this.show(null);
   }
 

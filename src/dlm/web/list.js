@@ -1,7 +1,7 @@
 // The list on the screen: a few rows that are filled anew as it is scrolled, however many downloads there are.
 
 import { button, el, icon, say, settled } from "./dom.js";
-import { amount, full, hostOf, kindOf, left, nameOf, rate, share, statusOf, when } from "./words.js";
+import { amount, full, hostOf, kindOf, left, nameOf, rate, share, shortly, statusOf, when } from "./words.js";
 
 const SPARE = 6;
 
@@ -160,7 +160,7 @@ export class List {
     const much = amount(download, sample);
     say(row.size, much);
     say(row.brief, failed || !much ? "" : `${much}  ·  `);
-    say(row.rest, failed ? download.error.message : host);
+    say(row.rest, failed ? shortly(download) : host);
     const moment = this.ended ? download.finished : download.added;
     say(row.when, moment === null ? "" : when(moment));
     row.when.title = moment === null ? "" : full(moment);

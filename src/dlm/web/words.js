@@ -38,6 +38,18 @@ export function when(seconds) {
   return then.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
 }
 
+const soon = (seconds) => {
+  const time = new Date(seconds * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  return when(seconds) === time ? `at ${time}` : `${when(seconds)}, ${time}`;
+};
+
+/** Why it failed, without the address that stands beside it anyway. */
+export function shortly(download) {
+  const { message } = download.error;
+  const rest = message.startsWith(download.uri) ? message.slice(download.uri.length).trim() : "";
+  return rest ? rest[0].toUpperCase() + rest.slice(1) : message;
+}
+
 export const full = (seconds) => new Date(seconds * 1000).toLocaleString("en-GB");
 
 /** Bytes a second in `500K`, `5M`, `1.5 MiB/s`; null for no limit; undefined for what makes no sense. */
@@ -92,7 +104,7 @@ const STATUS = {
 export function statusOf(download) {
   if (download.status !== "waiting") return STATUS[download.status] ?? download.status;
   if (download.due === null) return "Waits for the network";
-  return download.attempts > 0 ? "Tries again soon" : `Starts at ${clock(download.due)}`;
+  return download.attempts > 0 ? "Tries again soon" : `Starts ${soon(download.due)}`;
 }
 
 /** The kind of state, which chooses the colour: moving, waiting, still, bad or good. */
