@@ -89,7 +89,7 @@ export class List {
     } });
     row.name = el("div", { class: "name" });
     row.brief = el("span", { class: "brief" });
-    row.rest = el("span");
+    row.rest = el("span", { class: "rest" });
     row.meta = el("div", { class: "meta" }, row.brief, row.rest);
     row.size = el("div", { class: "size", role: "gridcell" });
     row.when = el("div", { class: "when", role: "gridcell" });
@@ -132,6 +132,7 @@ export class List {
     element.setAttribute("aria-rowindex", String(index + 1));
     element.classList.toggle("blank", !download);
     if (!download) {
+      row.moment = undefined;
       for (const part of [row.name, row.brief, row.rest, row.pace, row.words, row.size, row.when]) say(part, "");
       element.removeAttribute("id");
       element.draggable = false;
@@ -162,8 +163,11 @@ export class List {
     say(row.brief, failed || !much ? "" : `${much}  ·  `);
     say(row.rest, failed ? shortly(download) : host);
     const moment = this.ended ? download.finished : download.added;
-    say(row.when, moment === null ? "" : when(moment));
-    row.when.title = moment === null ? "" : full(moment);
+    if (row.moment !== moment) {
+      row.moment = moment;
+      say(row.when, moment === null ? "" : when(moment));
+      row.when.title = moment === null ? "" : full(moment);
+    }
     row.meta.title = failed ? download.error.message : "";
     const part = share(download, sample);
     row.fill.style.transform = `scaleX(${part.toFixed(4)})`;
