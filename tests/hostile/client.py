@@ -77,7 +77,11 @@ def dechunk(raw: bytes) -> bytes:
 
 
 def _secured(sock: socket.socket, context: ssl.SSLContext | None) -> socket.socket:
-    return sock if context is None else context.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
+    if context is None:
+        return sock
+    # Early versions of Python 3.11 set it with OpenSSL 3, and then no end is rude.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    return context.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
 
 
 def _read_all(sock: socket.socket, received: bytearray, most: int, deadline: float) -> str:
@@ -91,7 +95,9 @@ def _read_all(sock: socket.socket, received: bytearray, most: int, deadline: flo
         return SILENT
     except ConnectionResetError:
         return RST
-    except ssl.SSLEOFError:
+    except ssl.SSLError as error:
+        if error.reason != "UNEXPECTED_EOF_WHILE_READING":  # its class tells it only in later versions of Python 3.11
+            raise
         return RUDE
     return SILENT
 

@@ -128,15 +128,20 @@ class Pool:
             return None
         if login.trust not in self._contexts:
             try:
-                self._contexts[login.trust] = _context_of(spec)
+                self._contexts[login.trust] = context_of(spec)
             except OSError as error:
                 raise bad_certificate(error) from error
         return self._contexts[login.trust]
 
 
-def _context_of(spec: DownloadSpec) -> ssl.SSLContext:
-    """A session can be resumed only with the context in which it began, so control and data connections share one."""
+def context_of(spec: DownloadSpec) -> ssl.SSLContext:
+    """What TLS is to demand. Raises `OSError` for a file that cannot be read.
+
+    A session can be resumed only with the context in which it began, so control and data connections share one.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Early versions of Python 3.11 set it with OpenSSL 3: a listing that somebody has cut off would look complete.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if spec.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -74,7 +74,10 @@ class Wire:
             rest = rest[sent:]
 
     async def receive(self, size: int) -> bytes:
-        """What has come, `size` bytes at most; nothing at the end of the connection."""
+        """What has come, `size` bytes at most; nothing at the end of the connection. Raises `OSError`.
+
+        Within TLS an end without a farewell is `ssl.SSLEOFError`, here and in `receive_now`.
+        """
         received: bytes = await self._retried(self._socket.recv, size)
         return received
 
@@ -86,9 +89,11 @@ class Wire:
                 count = self._socket.recv_into(buffer[filled:])
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return filled or None
-            except OSError:
+            except OSError as error:
                 if filled:
                     return filled  # it comes again with the next call
+                if _is_rude_end(error):
+                    raise ssl.SSLEOFError(*error.args) from error
                 raise
             filled += count
             if not count or self._tls is None:
@@ -135,6 +140,16 @@ class Wire:
                 await _ready(self._socket, writing=False)
             except ssl.SSLWantWriteError:
                 await _ready(self._socket, writing=True)
+            except ssl.SSLError as error:
+                if _is_rude_end(error):
+                    raise ssl.SSLEOFError(*error.args) from error
+                raise
+
+
+def _is_rude_end(error: OSError) -> bool:
+    """Whether it is an end without a farewell that its class does not tell: so it is in early versions of Python 3.11."""
+    reason = getattr(error, "reason", None)
+    return reason == "UNEXPECTED_EOF_WHILE_READING" and not isinstance(error, ssl.SSLEOFError)
 
 
 async def connect(host: str, port: int) -> Wire:
