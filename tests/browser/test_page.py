@@ -260,6 +260,19 @@ def test_a_lost_connection_is_told_and_mended(daemon: Daemon, visit: Visit) -> N
     expect(visit.row("meanwhile.bin")).to_be_visible()
 
 
+def test_an_answer_that_breaks_off_is_told_and_the_page_goes_on(daemon: Daemon, visit: Visit) -> None:
+    """As when dlm ends in the middle of it: the next one is shown, and a lost connection is told all the same."""
+    page = visit.page
+    page.route("**/api/v1/downloads?*", lambda route: route.fulfill(body='{"downloads": [', content_type="application/json"))
+    visit.enter(daemon)
+    expect(page.locator("#notices")).to_contain_text("its answer broke off")
+    page.unroute("**/api/v1/downloads?*")
+    daemon.add("http://127.0.0.1:1/later.bin", paused=True)
+    expect(visit.row("later.bin")).to_be_visible()
+    daemon.stop()
+    expect(page.locator("#banner")).to_contain_text("The connection to dlm is lost")
+
+
 def test_it_fits_a_telephone(daemon: Daemon, visit: Visit, flood: Flood) -> None:
     """At 390 pixels nothing sticks out sideways, in the list or in the details."""
     daemon.add(flood.url(MIB, "a-name-that-goes-on-and-on-" + "x" * 90 + ".bin"))

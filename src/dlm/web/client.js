@@ -36,15 +36,27 @@ export async function ask(method, path, { body, query, key } = {}) {
   if (key) headers["Idempotency-Key"] = key;
   const search = query ? `?${new URLSearchParams(query)}` : "";
   let reply;
+  let text;
   try {
     reply = await fetch(ROOT + path + search, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    text = await reply.text();
   } catch {
     throw new Problem(0, "dlm does not answer. Is it still running?");
   }
-  const told = await reply.json().catch(() => null);
-  if (reply.ok) return told;
+  const told = parsed(text);
+  if (reply.ok && (told !== null || text === "")) return told;
+  if (reply.ok) throw new Problem(reply.status, "What answers here is not dlm, or its answer broke off.");
   if (reply.status === 401) shut(told?.detail);
   throw new Problem(reply.status, sentence(told?.detail ?? `dlm answered ${reply.status}`));
+}
+
+/** What a proxy answers in dlm's place need not be JSON. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** As a sentence: with a capital, and a full stop. */
