@@ -21,7 +21,7 @@ from tests.hostile.wire import Hangup, Pacer, Wire
 
 HEAD_LIMIT = 256 * 1024
 _JOIN_STEP = 0.05
-_JOIN_LIMIT = 5.0
+_JOIN_LIMIT = 30.0
 
 
 class HostileServer:
@@ -32,7 +32,8 @@ class HostileServer:
     use different paths, or different servers, do not meet.
 
     `tls` makes `port` and `other_port` speak TLS, and adds `plain_port`, which does not. `bytes_per_second` limits the
-    whole server, `connection_bytes_per_second` each connection. `port` 0 is any free port. Use it as a context manager.
+    whole server, `connection_bytes_per_second` each connection; the first `headstart` bytes of either are free. `port` 0 is
+    any free port. Use it as a context manager.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class HostileServer:
         tls: ssl.SSLContext | None = None,
         bytes_per_second: int | None = None,
         connection_bytes_per_second: int | None = None,
+        headstart: int = 0,
         habits: Habits | None = None,
         port: int = 0,
     ) -> None:
@@ -50,8 +52,9 @@ class HostileServer:
         self.habits = habits or Habits()
         self.personality = PERSONALITIES[personality].name
         self._tls = tls
-        self._total = Pacer(bytes_per_second) if bytes_per_second else None
+        self._total = Pacer(bytes_per_second, headstart) if bytes_per_second else None
         self._each = connection_bytes_per_second
+        self._headstart = headstart
         self._wanted_port = port
         self._journal = Journal()
         self._lock = threading.Lock()
@@ -100,8 +103,10 @@ class HostileServer:
             return dict(self._connections)
 
     def hurry(self) -> None:
-        """Connections that are made from now on are as fast as can be."""
+        """All connections are as fast as can be from now on, those that are under way too."""
         self._total = self._each = None
+        for wire in self._living().values():
+            wire.hurry()
 
     # --- what tests ask -----------------------------------------------------------------------------------------------
 
@@ -168,7 +173,7 @@ class HostileServer:
         except OSError:  # the client went before it was accepted
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pacers = [pacer for pacer in (self._total, Pacer(self._each) if self._each else None) if pacer]
+        pacers = [pacer for pacer in (self._total, Pacer(self._each, self._headstart) if self._each else None) if pacer]
         self._accepted += 1
         wire = Wire(sock, self._accepted, listener.getsockname()[1], pacers)
         thread = threading.Thread(target=self._serve, args=(wire,), name=f"hostile-{self.port}-{wire.number}", daemon=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import select
 import socket
 import ssl
@@ -18,7 +19,7 @@ _LINGER_RESET = struct.pack("ii", 1, 0)
 _GONE = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 _TICK = 0.02
 _CLOSE_NOTIFY_WAIT = 0.2
-_FLUSH_WAIT = 0.5
+_FLUSH_WAIT = 10.0
 
 
 class Hangup(Exception):
@@ -26,21 +27,29 @@ class Hangup(Exception):
 
 
 class Pacer:
-    """Deals out time for bytes, so that all who ask it together keep to `rate` bytes a second."""
+    """Deals out time for bytes, so that all who ask it together keep to `rate` bytes a second, after `headstart` bytes."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, headstart: int = 0) -> None:
         self.rate = rate
         self._due = 0.0
+        self._free: float = headstart
         self._lock = threading.Lock()
 
     @property
     def piece(self) -> int:
         """How many bytes to write at once, for an even flow."""
-        return max(1, min(_PIECE, self.rate // 50))
+        return int(min(_PIECE, self._free if self._free > 0 else max(1, self.rate // 50)))
+
+    def hurry(self) -> None:
+        """There is no rate any more."""
+        self._free = math.inf
 
     def delay(self, size: int) -> float:
         """Seconds to wait before `size` more bytes are written."""
         with self._lock:
+            if self._free > 0:
+                self._free -= size
+                return 0.0
             now = time.monotonic()
             start = max(self._due, now)
             self._due = start + size / self.rate
@@ -90,14 +99,19 @@ class Wire:
 
     def pieces(self, data: bytes | memoryview, most: int = _PIECE) -> Iterator[memoryview]:
         """`data` in pieces of at most `most` bytes, each when its time has come."""
-        view = memoryview(data)
-        size = min((most, *(pacer.piece for pacer in self._pacers)))
-        for start in range(0, len(view), max(1, size)):
-            piece = view[start : start + size]
+        rest = memoryview(data)
+        while rest:
+            size = max(1, min((most, *(pacer.piece for pacer in self._pacers))))
+            piece, rest = rest[:size], rest[size:]
             delay = max((pacer.delay(len(piece)) for pacer in self._pacers), default=0.0)
             if delay > 0:
                 self.pause(delay)
             yield piece
+
+    def hurry(self) -> None:
+        """From now on it is written as fast as can be. For another thread's use."""
+        for pacer in self._pacers:
+            pacer.hurry()
 
     def pause(self, seconds: float) -> None:
         """Return after `seconds`; raises `Hangup` as soon as the client is seen to be gone."""
