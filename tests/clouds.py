@@ -25,7 +25,7 @@ BUCKET = "bucket"
 OPEN_BUCKET = "open-bucket"
 """A bucket that everybody may read."""
 REALM = "dlm"
-_UP_LIMIT = 20.0
+_UP_LIMIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class RunDlm(Protocol):
         self,
         *args: str,
         cwd: Path | None = None,
-        timeout: float = 30.0,
+        timeout: float = 90.0,
         env: Mapping[str, str] | None = None,
         input: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
@@ -86,7 +86,7 @@ def dlm(tmp_path: Path) -> RunDlm:
     def run_dlm(
         *args: str,
         cwd: Path | None = None,
-        timeout: float = 30.0,
+        timeout: float = 90.0,
         env: Mapping[str, str] | None = None,
         input: str | None = None,
     ) -> subprocess.CompletedProcess[str]:

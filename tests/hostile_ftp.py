@@ -291,7 +291,7 @@ class Conversation:
         if self._data is not None:
             self._data.close()
         self._data = socket.create_server(("127.0.0.1", 0))
-        self._data.settimeout(5)
+        self._data.settimeout(60)
         port: int = self._data.getsockname()[1]
         return port
 

@@ -25,7 +25,7 @@ class Machine:
         self.downloads.mkdir()
         self.state = folder / "state" / "dlm.db"
 
-    def dlm(self, *args: str, expect: int | None = 0, timeout: float = 60.0) -> str:
+    def dlm(self, *args: str, expect: int | None = 0, timeout: float = 120.0) -> str:
         """What a short command writes to standard output. Fails when it ends otherwise than expected."""
         ended = subprocess.run(
             [sys.executable, "-m", "dlm", *args, "--state", str(self.state)],
@@ -63,7 +63,7 @@ class Machine:
         return transitions
 
 
-def seconds_until(condition: Callable[[], object], patience: float = 20.0) -> float:
+def seconds_until(condition: Callable[[], object], patience: float = 60.0) -> float:
     """How long it took until the condition held. Fails when it takes longer than `patience`."""
     began = time.monotonic()
     while not condition():

@@ -16,8 +16,8 @@ from typing import TypeVar
 
 import pytest
 
-_START_LIMIT = 15.0
-_STOP_LIMIT = 3.0
+_START_LIMIT = 60.0
+_STOP_LIMIT = 10.0
 _TRIES = 3
 _IN_SBIN = ("/usr/sbin", "/usr/local/sbin")
 _Peer = TypeVar("_Peer")

@@ -20,7 +20,7 @@ from dlm.ports import DownloadQuery
 from dlm.storage.repository import SqliteState
 from tests.conftest import SOURCES
 
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 
 class RunningDlm:
@@ -65,6 +65,19 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.01)
+
+
+def exists(pid: int) -> bool:
+    """Whether the process still runs; a dead one that waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    """The children of a process, all of its threads'."""
+    return [int(each) for file in Path(f"/proc/{pid}/task").glob("*/children") for each in file.read_text().split()]
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from dlm.ports import Control
 LARGEST = 1024 * 1024
 SAMPLE = Question("sample")
 EVENTS = Question("events")
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class Ground(Protocol):
@@ -328,7 +328,7 @@ class ControlContract:
                 assert (await taken(slow, 1))[0].split()[0] == b"0"
                 assert await taken(quick, 1)
                 assert talking == 2
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE):
                     while talking == 2:
                         await taken(quick, 1)
                 numbers = [int(line.split()[0]) for line in await taken(quick, 200)]

@@ -27,7 +27,7 @@ from tests.house import CONTENT, URI, House, spec, wish
 
 Scenario = Callable[[Downloads, House], Awaitable[None]]
 PlayDownloads = Callable[[Scenario], None]
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class DownloadsSuite:
@@ -42,7 +42,7 @@ class DownloadsSuite:
         def play(scenario: Scenario) -> None:
             async def opened() -> None:
                 house = House(SystemClock())
-                async with asyncio.timeout(60), self.open(house, tmp_path) as downloads:
+                async with asyncio.timeout(2 * PATIENCE), self.open(house, tmp_path) as downloads:
                     await scenario(downloads, house)
 
             asyncio.run(opened())

@@ -24,7 +24,7 @@ from dlm.policy.segments import UNBOUNDED
 from dlm.ports import Outlet, Source
 from tests.contracts.outlets import Broken, Hesitant, Impatient, Pail, Shut
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 SETTLING = 0.05
 """Seconds in which a transfer that was ended badly would still write."""
 

@@ -44,8 +44,8 @@ def fetch(
     range: str | None = None,
     *headers: tuple[str, str],
     method: str = "GET",
-    silence: float = 1.0,
-    patience: float = 10.0,
+    silence: float = 30.0,
+    patience: float = 60.0,
     most: int = 1 << 24,
     tls: ssl.SSLContext | None = None,
 ) -> Answer:
@@ -59,7 +59,10 @@ def fetch(
     pairs += [("Range", f"bytes={range}")] if range else []
     head = "".join(f"{name}: {value}\r\n" for name, value in pairs)
     received = bytearray()
-    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=5.0) as plain, _secured(plain, tls) as sock:
+    with (
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=60.0) as plain,
+        _secured(plain, tls) as sock,
+    ):
         sock.sendall(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
         sock.settimeout(silence)
         end = _read_all(sock, received, most, time.monotonic() + patience)

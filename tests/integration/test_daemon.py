@@ -51,7 +51,7 @@ def test_it_ends_within_seconds_and_goes_on_at_the_next_start(dlm: RunDlm, tmp_p
                 pass
             return client.close_code or 0
 
-    with HostileServer(LARGE, bytes_per_second=1_500_000) as slow:
+    with HostileServer(LARGE, bytes_per_second=20_000, headstart=2_000_000) as slow:
         with RunningDaemon(tmp_path) as daemon:
             remote = f"unix:{daemon.socket}"
             assert dlm("add", "--remote", remote, slow.url("/a.bin")).returncode == 0
@@ -60,11 +60,12 @@ def test_it_ends_within_seconds_and_goes_on_at_the_next_start(dlm: RunDlm, tmp_p
             assert asyncio.run(listening(daemon)) == 1001
             code, _, err = daemon.end()
             assert (code, err) == (0, "")
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 30, "the file would take minutes"
             assert not daemon.socket.exists()
         (left,) = json_lines(dlm("list", "--json", "--state", str(daemon.state / "dlm.db")).stdout)
         assert left["status"] == "pending"
         assert left["downloaded"] > 500_000
+        slow.hurry()
         with RunningDaemon(tmp_path) as daemon:
             until(lambda: listed(dlm, daemon)[0]["status"] == "completed")
         assert (daemon.files / "a.bin").read_bytes() == LARGE
@@ -132,7 +133,7 @@ def test_a_supervisor_may_hold_the_socket(dlm: RunDlm, tmp_path: Path) -> None:
     state.mkdir(mode=0o700)
     path, told = str(tmp_path / "held.sock"), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     told.bind(str(tmp_path / "notify"))
-    told.settimeout(20)
+    told.settimeout(60)
     with socket.socket(socket.AF_UNIX) as held, told:
         held.bind(path)
         held.listen()

@@ -284,7 +284,7 @@ def test_logins_are_kept(ground: HostileGround, server: HostileFtp) -> None:
             await poured(ground, source, Pail(room), ground.uri("polite"))
 
     play(ground, scenario)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "QUIT" not in server.verbs() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert server.verbs().count("USER") == server.verbs().count("QUIT") == 1

@@ -23,7 +23,7 @@ AS_USER = f"{USER}:{PASSWORD}"
 
 def held_requests(log: Path, mark: str, count: int) -> list[list[str]]:
     """Version, status, bytes, connection and request of the `count` requests with this mark, by the log of nginx."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while len(lines := [line.split(maxsplit=4) for line in log.read_text().splitlines() if mark in line]) < count:
         assert time.monotonic() < deadline, f"{len(lines)} requests in the log"
         time.sleep(0.01)

@@ -107,8 +107,8 @@ def test_a_scheme_that_nobody_serves_is_refused(dlm: RunDlm, tmp_path: Path) -> 
 def test_ten_thousand_are_added_in_seconds(dlm: RunDlm, tmp_path: Path) -> None:
     """A long list from standard input: nothing of it is lost."""
     text = "".join(f"https://host{number % 7}.example/{number}.bin\n" for number in range(10_000))
-    assert dlm("import", "-", "--paused", input=text, timeout=60).stdout.splitlines()[-1] == "10,000 added."
+    assert dlm("import", "-", "--paused", input=text, timeout=120).stdout.splitlines()[-1] == "10,000 added."
     assert (
-        dlm("import", "-", "--paused", input=text, timeout=60).stdout.splitlines()[-1]
+        dlm("import", "-", "--paused", input=text, timeout=120).stdout.splitlines()[-1]
         == "0 added, 10,000 in the queue already."
     )

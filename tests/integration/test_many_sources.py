@@ -22,7 +22,7 @@ def get(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`dlm get --mirror`, in a world of its own."""
     command = [sys.executable, "-m", "dlm", "get", "--mirror", *arguments]
     world = {"PYTHONPATH": str(SOURCES), "XDG_STATE_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config")}
-    return subprocess.run(command, cwd=folder, env={**os.environ, **world}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=folder, env={**os.environ, **world}, capture_output=True, text=True, timeout=120)
 
 
 def test_all_mirrors_help(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_mirror_is_added_to_what_has_failed(machine: Machine) -> None:
 
 def test_an_address_is_given_to_a_download_that_runs(machine: Machine) -> None:
     """From another terminal; the process that fetches it has it when the old one goes down."""
-    with HostileServer(FILE, bytes_per_second=300_000) as slow, HostileServer(FILE) as server:
+    with HostileServer(FILE, bytes_per_second=20_000, headstart=1_000_000) as slow, HostileServer(FILE) as server:
         (id,) = machine.add(slow.url(), options=("--retries", "0"))
         with machine.running("run", "-q") as run:
             seconds_until(lambda: machine.all()[id]["downloaded"] > 0)

@@ -23,6 +23,7 @@ from tests.conftest import RunDlm
 from tests.hostile import Content, HostileServer
 from tests.peers import PASSWORD, USER, Caddy, Nginx
 from tests.programs import PeerFailed, find_program, free_ports
+from tests.running import until
 
 pytestmark = pytest.mark.peer
 AS_USER = f"{USER}:{PASSWORD}"
@@ -119,7 +120,7 @@ def test_nginx_caps_requests(nginx: Nginx) -> None:
 def test_nginx_logs_what_was_asked(nginx: Nginx, certificates: Certificates) -> None:
     """The access log says protocol, status, bytes, connection and request."""
     get(nginx.url("/small.txt?marked", "https"), certificates, HTTP_VERSION=pycurl.CURL_HTTP_VERSION_2_0)
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while not (lines := [line.split() for line in nginx.log.read_text().splitlines() if "marked" in line]):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -173,7 +174,7 @@ def test_caddy_speaks_three_versions(
     got = get(url, certificates, HTTP_VERSION=asked)
     assert (got.error, got.body, got.version) == (0, content.data, spoken)
     assert get(url, certificates, HTTP_VERSION=asked, RANGE="5-9").body == content.data[5:10]
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while not (lines := [line for line in caddy.log.read_text().splitlines() if f"file.bin?{spoken}" in line]):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -234,7 +235,7 @@ def test_peers_are_gone_afterwards(tmp_path: Path) -> None:
         port = proxy.port
         session = _sessions_with(str(tmp_path))
         assert session
-    assert _sessions_with(str(tmp_path)) == []
+    until(lambda: _sessions_with(str(tmp_path)) == [])  # they are killed by then, and the kernel may take a moment
     assert get(f"http://127.0.0.1:{port}/").error == pycurl.E_COULDNT_CONNECT
 
 

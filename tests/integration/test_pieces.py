@@ -76,7 +76,7 @@ def test_a_byte_that_is_always_wrong_ends_it_and_all_else_is_kept(machine: Machi
 
 def test_what_is_on_disk_is_judged_again_after_a_restart(machine: Machine) -> None:
     """A byte that has changed on the disk since is found, and its piece fetched."""
-    with HostileServer(FILE, bytes_per_second=700_000) as server:
+    with HostileServer(FILE, bytes_per_second=20_000, headstart=4 * LENGTH) as server:
         id = queue(machine, server.url())
         with machine.running("run", "-q") as run:
             seconds_until(lambda: machine.all()[id]["downloaded"] > 2 * LENGTH)
@@ -90,6 +90,7 @@ def test_what_is_on_disk_is_judged_again_after_a_restart(machine: Machine) -> No
             file.write(bytes([byte[0] ^ 0xFF]))
         before = machine.all()[id]["downloaded"]
         seen = len(server.requests)
+        server.hurry()
         machine.dlm("resume", id)
         machine.dlm("run", "-q")
         facts = machine.all()[id]

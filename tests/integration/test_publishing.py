@@ -15,7 +15,7 @@ from tests.conftest import RunDlm
 from tests.contracts.disks import fill, small_disk
 from tests.hostile import HostileServer, content
 from tests.redirecting import redirecting
-from tests.running import RunningDlm, json_lines, until
+from tests.running import RunningDlm, durable, json_lines, until
 
 SMALL = content(5_001, seed=1)
 LARGE = content(3_000_001, seed=6)
@@ -88,8 +88,8 @@ def server() -> Iterator[HostileServer]:
 
 @pytest.fixture
 def slow() -> Iterator[HostileServer]:
-    """A server that takes some seconds for each of its files."""
-    with HostileServer(LARGE, connection_bytes_per_second=1_000_000) as running:
+    """A server that takes half a minute for the rest of its file, or until it is told to hurry."""
+    with HostileServer(LARGE, bytes_per_second=30_000, headstart=2_100_000) as running:
         yield running
 
 
@@ -101,7 +101,7 @@ def test_no_suggestion_leads_out_of_the_directory(dlm: RunDlm, server: HostileSe
     out = tmp_path / "a" / "b" / "out"
     urls = [f"{server.url(f'/{number}.bin', 'disposition')}?name={quote('attachment; ' + name, encoding='latin-1')}"
             for number, name in enumerate(HOSTILE_NAMES)]  # fmt: skip
-    result = dlm("get", "-j", "4", "-d", str(out), *urls, timeout=60)
+    result = dlm("get", "-j", "4", "-d", str(out), *urls, timeout=120)
     assert result.returncode == 0, result.stderr
     assert "\x1b" not in result.stderr
     assert "\u202e" not in result.stderr
@@ -188,20 +188,21 @@ def test_a_directory_that_is_swapped_meanwhile_gets_nothing(slow: HostileServer,
     """The file stays in the directory in which it was begun, whatever its path leads to now."""
     out, victim = tmp_path / "out", tmp_path / "victim"
     victim.mkdir()
-    with RunningDlm("get", "-d", "out", "--range", "0-999999", slow.url(), cwd=tmp_path) as running:
+    with RunningDlm("get", "-d", "out", slow.url(), cwd=tmp_path) as running:
         until((out / "file.bin.part").exists)
         out.rename(tmp_path / "moved")
         out.symlink_to(victim)
+        slow.hurry()
         running.end()
     assert list(victim.iterdir()) == []
-    assert set(files_under(tmp_path).values()) == {LARGE[:1_000_000]}
+    assert set(files_under(tmp_path).values()) == {LARGE}
 
 
 def test_a_partial_file_that_was_swapped_is_not_gone_on_with(dlm: RunDlm, slow: HostileServer, tmp_path: Path) -> None:
     """A link in its place is left alone, and the download begins anew beside it."""
     (tmp_path / "victim").write_text("precious")
     with RunningDlm("get", slow.url(), cwd=tmp_path) as running:
-        until(lambda: slow.bytes_sent() > 800_000)
+        until(lambda: durable() > 0)
         running.send(signal.SIGINT)
         assert running.end()[0] == 130
     (tmp_path / "file.bin.part").unlink()
@@ -214,12 +215,13 @@ def test_a_partial_file_that_was_swapped_is_not_gone_on_with(dlm: RunDlm, slow: 
 
 def test_a_partial_file_that_is_deleted_meanwhile_is_made_again(slow: HostileServer, tmp_path: Path) -> None:
     """Once; what comes out is the whole file."""
-    with RunningDlm("get", "--range", "0-1999999", slow.url(), cwd=tmp_path) as running:
-        until(lambda: slow.bytes_sent() > 300_000)
+    with RunningDlm("get", slow.url(), cwd=tmp_path) as running:
+        until((tmp_path / "file.bin.part").exists)
         (tmp_path / "file.bin.part").unlink()
+        slow.hurry()
         code, _, err = running.end()
     assert code == 0, err
-    assert files_under(tmp_path) == {"file.bin": LARGE[:2_000_000]}
+    assert files_under(tmp_path) == {"file.bin": LARGE}
 
 
 # --- when it fails ----------------------------------------------------------------------------------------------------
@@ -250,6 +252,7 @@ def test_the_name_appears_only_with_the_whole_file(slow: HostileServer, tmp_path
     with RunningDlm("get", slow.url(), cwd=tmp_path) as running:
         until((tmp_path / "file.bin.part").exists)
         assert not target.exists()
+        slow.hurry()
         until(target.exists)
         assert target.read_bytes() == LARGE
         assert running.end()[0] == 0
@@ -320,6 +323,7 @@ def test_a_download_that_is_under_way_is_not_begun_twice(dlm: RunDlm, slow: Host
         second = dlm("get", slow.url())
         assert second.returncode == 1
         assert f"another dlm (process {first.process.pid}) is fetching" in second.stderr
+        slow.hurry()
         assert first.end()[0] == 0
     assert files_under(tmp_path) == {"file.bin": LARGE}
     assert dlm("get", slow.url()).returncode == 0
@@ -327,10 +331,13 @@ def test_a_download_that_is_under_way_is_not_begun_twice(dlm: RunDlm, slow: Host
 
 def test_the_same_download_begun_twice_at_once_is_carried_once(dlm: RunDlm, tmp_path: Path) -> None:
     """Whichever of three processes is quicker; there is one download, one file, and it is whole."""
-    with HostileServer(LARGE[:300_000], connection_bytes_per_second=300_000) as other:
-        for number in range(3):
+    for number in range(3):
+        with HostileServer(LARGE[:300_000], bytes_per_second=5_000) as other:
             url = other.url(f"/{number}.bin")
-            ends = [each.end() for each in [RunningDlm("get", url, cwd=tmp_path) for _ in range(3)]]
+            running = [RunningDlm("get", url, cwd=tmp_path) for _ in range(3)]
+            until(lambda: sum(each.process.poll() is not None for each in running) >= 2)  # noqa: B023 - it is called at once
+            other.hurry()
+            ends = [each.end() for each in running]
             assert sorted(code for code, _, _ in ends) == [0, 1, 1], ends
             assert all("is fetching" in err for code, _, err in ends if code == 1)
     assert files_under(tmp_path) == {f"{number}.bin": LARGE[:300_000] for number in range(3)}
@@ -340,7 +347,7 @@ def test_the_same_download_begun_twice_at_once_is_carried_once(dlm: RunDlm, tmp_
 def test_what_a_killed_process_left_is_gone_on_with(dlm: RunDlm, slow: HostileServer, tmp_path: Path) -> None:
     """Nobody has to wait for its claim to run out."""
     with RunningDlm("get", "-x", "1", slow.url(), cwd=tmp_path) as running:
-        until(lambda: slow.bytes_sent() > 2_000_000)
+        until(lambda: durable() > 500_000)
         running.process.kill()
         running.process.wait()
     slow.hurry()

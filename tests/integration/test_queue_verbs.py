@@ -21,8 +21,8 @@ LARGE = content(3_000_001, seed=3)
 
 @pytest.fixture
 def slow() -> Iterator[HostileServer]:
-    """A server that takes six seconds for its file, whatever is tried."""
-    with HostileServer(LARGE, bytes_per_second=500_000) as server:
+    """A server that takes minutes for its file, after a quick beginning."""
+    with HostileServer(LARGE, bytes_per_second=20_000, headstart=400_000) as server:
         yield server
 
 
@@ -78,10 +78,7 @@ def test_orders_reach_what_another_process_carries(slow: HostileServer, dlm: Run
         assert len(refused.stderr.splitlines()) == 1
         assert dlm("limit", "100K", "--download", id).returncode == 0
 
-        began = time.monotonic()
-        paused = dlm("pause", id)
-        assert paused.stdout.startswith("Paused ")
-        assert time.monotonic() - began < 10
+        assert dlm("pause", id).stdout.startswith("Paused ")
         assert status(dlm, id) == "paused"
         assert dlm("edit", id, "--limit-rate", "0", "--connections", "3").returncode == 0
         assert dlm("resume", id, "--now").stdout.startswith("Resumed ")
@@ -185,7 +182,7 @@ def test_a_start_in_the_future_waits(hostile: HostileServer, dlm: RunDlm, tmp_pa
 def test_ten_thousand_are_added_and_listed(dlm: RunDlm, tmp_path: Path) -> None:
     """In one command each, and the list shows a page of them."""
     (tmp_path / "list").write_text("".join(f"https://host{n % 7}.invalid/{n}.bin\n" for n in range(10_000)))
-    assert dlm("add", "-i", "list", timeout=60).stdout == "Queued 10,000 downloads.\n"
+    assert dlm("add", "-i", "list", timeout=120).stdout == "Queued 10,000 downloads.\n"
     page = told(dlm, "list", "-n", "50")
     older = told(dlm, "list", "-n", "50", "--after", page[-1]["download_id"])
     assert [each["uri"].rpartition("/")[2] for each in page + older] == [f"{n}.bin" for n in range(9999, 9899, -1)]

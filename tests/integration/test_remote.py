@@ -155,11 +155,12 @@ def test_run_and_standard_output_are_not_for_a_daemon(afar: Callable[..., list[s
 
 def test_who_stops_waiting_leaves_it_to_the_daemon(dlm: RunDlm, daemon: RunningDaemon) -> None:
     """Ctrl-C ends `dlm get` with 130, and the daemon goes on to the end."""
-    with HostileServer(LARGE, bytes_per_second=1_500_000) as slow:
+    with HostileServer(LARGE, bytes_per_second=20_000, headstart=100_000) as slow:
         with RunningDlm("get", slow.url("/a.bin"), cwd=daemon.files, env=daemon.environment) as waiting:
             until(lambda: len(slow.requests) > 0)
             waiting.send(signal.SIGINT)
             code, _, err = waiting.end()
+        slow.hurry()
         assert (code, err.splitlines()[-1]) == (
             130, "The daemon goes on with it: 'dlm list' shows how, 'dlm cancel' ends it."
         )  # fmt: skip

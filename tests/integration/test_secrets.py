@@ -134,7 +134,7 @@ def test_no_secret_of_a_proxy_is_shown(address: str, dlm: RunDlm, server: Hostil
 
 def test_no_secret_is_in_the_command_to_go_on_with(dlm: RunDlm, tmp_path: Path) -> None:
     """It says that they are left out."""
-    with HostileServer(LARGE, bytes_per_second=500_000) as server:
+    with HostileServer(LARGE, bytes_per_second=20_000, headstart=300_000) as server:
         url = server.url("/file.bin") + "?" + QUERY
         args = [*secrets(tmp_path), "--proxy", ""]
         with RunningDlm("get", *args, url, cwd=tmp_path) as running:
@@ -307,7 +307,7 @@ def test_the_database_is_the_users_own(umask: int, tmp_path: Path, isolated_envi
     """Nobody else may read it, nor the files beside it, while it is used and afterwards, whatever the umask is."""
     state = isolated_environment / ".local/state/dlm"
     with (
-        HostileServer(LARGE, bytes_per_second=1_000_000) as server,
+        HostileServer(LARGE, bytes_per_second=10_000, headstart=300_000) as server,
         RunningDlm("get", *secrets(tmp_path), "--range", "0-999999", server.url(), cwd=tmp_path, umask=umask) as running,
     ):
         until(lambda: server.bytes_sent() > 200_000)
@@ -316,6 +316,7 @@ def test_the_database_is_the_users_own(umask: int, tmp_path: Path, isolated_envi
         assert modes.pop("dlm.db.control") == 0o700
         assert any(name.endswith(".sock") for name in modes)
         assert set(modes.values()) == {0o600}, modes
+        server.hurry()
         assert running.end()[0] == 0
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     left = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.rglob("*")}
@@ -337,7 +338,7 @@ def test_the_file_says_nothing_of_its_origin(dlm: RunDlm, server: HostileServer,
 )
 def test_other_users_do_not_see_secrets_among_the_arguments(tmp_path: Path) -> None:
     """`ps` shows the name of the program, the harmless arguments, and asterisks."""
-    with HostileServer(LARGE, bytes_per_second=1_000_000) as server:
+    with HostileServer(LARGE, bytes_per_second=20_000, headstart=300_000) as server:
         url = server.url(f"/file.bin?signature={SIGNATURE}")
         with RunningDlm("get", *secrets(tmp_path), "-x", "3", url, cwd=tmp_path) as running:
             until(lambda: server.bytes_sent() > 200_000)

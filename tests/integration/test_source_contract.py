@@ -123,7 +123,7 @@ def trusting(certificates: Certificates, *, http3: bool = False) -> DownloadSpec
 
 def protocols(log: Path, mark: str) -> set[str]:
     """The versions of HTTP in which a peer was asked for an address with this mark in it, by its log."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while not (lines := [line for line in log.read_text().splitlines() if mark in line]):
         assert time.monotonic() < deadline, "the log says nothing of it"
         time.sleep(0.01)

@@ -29,7 +29,7 @@ def head(uri: str, spec: DownloadSpec, *, times: int = 1) -> int | None:
     async def opened() -> int | None:
         source = SshSource(SystemClock())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 openings = await asyncio.gather(*(source.open(uri, spec) for _ in range(times)), return_exceptions=True)
                 for opening in openings:
                     if isinstance(opening, BaseException):

@@ -85,7 +85,7 @@ def test_a_file_that_changed_in_between_is_begun_anew(peer: Sshd, dlm: RunDlm, t
         process = subprocess.Popen(command(*args), cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
         until(lambda: durable() > 5_000_000)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
         (peer.root / "moving.bin").write_bytes(LARGE[::-1])
         os.utime(peer.root / "moving.bin", (OLD + 60, OLD + 60))
         result = dlm(*args)
@@ -152,7 +152,7 @@ def at_a_terminal(args: list[str], cwd: Path, question: re.Pattern[str], answer:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(args, cwd=cwd, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    shown, answered, deadline = "", False, time.monotonic() + 30
+    shown, answered, deadline = "", False, time.monotonic() + 60
     while time.monotonic() < deadline:
         if select.select([ours], [], [], 0.1)[0]:
             try:
@@ -163,7 +163,7 @@ def at_a_terminal(args: list[str], cwd: Path, question: re.Pattern[str], answer:
             os.write(ours, answer.encode())
             answered = True
     os.close(ours)
-    return process.wait(10), shown
+    return process.wait(60), shown
 
 
 def test_no_secret_is_shown(dlm: RunDlm) -> None:

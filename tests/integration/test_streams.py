@@ -57,7 +57,7 @@ def add(daemon: RunningDaemon, uri: str, **facts: object) -> str:
 def asked(daemon: RunningDaemon, method: str, path: str, body: object = None) -> Any:
     """What the daemon answers."""
     parts = urlsplit(daemon.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     headers = {"Authorization": f"Bearer {daemon.token}", "Content-Type": "application/json"}
     connection.request(method, path, None if body is None else json.dumps(body), headers)
     response = connection.getresponse()
@@ -70,7 +70,7 @@ def asked(daemon: RunningDaemon, method: str, path: str, body: object = None) ->
 async def heard(socket: ClientConnection, last: str, id: str | None = None) -> list[dict[str, Any]]:
     """What is told until the first event of a kind, or to a phase, about the download if one is named."""
     events: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             events.append(json.loads(await socket.recv()))
             if last in {events[-1]["event"], events[-1].get("to")} and id in {None, events[-1].get("download_id")}:
@@ -141,7 +141,7 @@ def test_others_get_no_server_sent_events(daemon: RunningDaemon, headers: dict[s
     """But a problem document."""
     own = {} if status == 401 else {"Authorization": f"Bearer {daemon.token}"}
     address = urlsplit(daemon.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     connection.request("GET", f"{EVENTS}/stream?since=0", headers={**own, **headers})
     response = connection.getresponse()
     assert (response.status, json.loads(response.read())["status"]) == (status, status)
@@ -211,7 +211,7 @@ def test_server_sent_events_go_on_after_the_last_one(daemon: RunningDaemon, host
 def sent_events(daemon: RunningDaemon, query: str, headers: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """What is recorded, read to the end."""
     address = urlsplit(daemon.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     own = {"Authorization": f"Bearer {daemon.token}", **(headers or {})}
     connection.request("GET", f"{EVENTS}/stream{query}", headers=own)
     response = connection.getresponse()

@@ -110,6 +110,6 @@ def test_a_terminal_shows_a_bar(dlm: RunDlm, daemon: RunningDaemon, slow: Hostil
         with suppress(OSError):  # it has ended, and nobody is at the other side
             while True:
                 shown += os.read(mine, 65_536)
-        assert watching.wait(10) == 5
+        assert watching.wait(60) == 5
     os.close(mine)
     assert b"dlm: the daemon has stopped" in shown

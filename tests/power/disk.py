@@ -28,7 +28,7 @@ _WITHOUT_FLUSHING_THE_LOG = 2
 _LOOP_CONTROL = "/dev/loop-control"
 _MAY_MOUNT = 1 << 21
 """CAP_SYS_ADMIN."""
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _RELEASE = 1.0
 
 

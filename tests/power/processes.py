@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _MARK = "DURABILITY_RUN"
-_PATIENCE = 5.0
+_PATIENCE = 60.0
 
 
 class Processes:

@@ -68,7 +68,7 @@ class Held:
 
     def await_sign(self, sign: bytes) -> None:
         """Return when the twin has given this sign."""
-        ready, _, _ = select.select([self._signs], [], [], 20)
+        ready, _, _ = select.select([self._signs], [], [], 60)
         assert ready, "the process gave no sign"
         assert os.read(self._signs, 100) == sign
 
@@ -78,7 +78,7 @@ class Held:
     def end(self) -> tuple[int, str, str]:
         """Exit code, stdout and stderr."""
         with contextlib.closing(os.fdopen(self._signs)):
-            out, err = self.process.communicate(timeout=20)
+            out, err = self.process.communicate(timeout=60)
             return self.process.returncode, out, err
 
 

@@ -43,6 +43,6 @@ def test_a_defect_reaches_the_reader() -> None:
         lines = Following(lambda: ["a"], broken).lines()
         assert await anext(lines) == b"1"
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(anext(lines), 5)
+            await asyncio.wait_for(anext(lines), 60)
 
     asyncio.run(scenario())

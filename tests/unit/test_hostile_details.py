@@ -184,7 +184,7 @@ def test_one_crawls_and_the_others_do_not() -> None:
     """Only the second GET is held to `crawl_rate`."""
     with HostileServer(FILE, habits=Habits(crawl_rate=20_000)) as server:
         ends = [fetch(server.url("/f", "one-crawls"), "0-", most=9_000) for _ in range(3)]
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         # The client has what it wanted sooner than the server has counted what it sent.
         while server.requests[2].bytes_sent < FILE.size and time.monotonic() < deadline:
             time.sleep(0.005)

@@ -47,13 +47,13 @@ def test_it_closes_at_once_whoever_hangs() -> None:
         for client in clients:
             client.start()
         for _ in clients:
-            assert ready.acquire(timeout=5.0)
+            assert ready.acquire(timeout=60.0)
         while len(server.requests) < len(HANGING):
             time.sleep(0.005)
         start = time.monotonic()
     assert time.monotonic() - start < 1.0
     for client in clients:
-        client.join(5.0)
+        client.join(60.0)
     assert set(threading.enumerate()) == before
 
 
@@ -62,7 +62,7 @@ def test_a_client_that_goes_frees_its_connection() -> None:
     with HostileServer(SMALL) as server:
         fetch(server.url(personality="never-answers"), silence=0.05)
         fetch(server.url(personality="stalls-after"), silence=0.05)
-        deadline = time.monotonic() + 2.0
+        deadline = time.monotonic() + 60.0
         while any(thread.name.startswith(f"hostile-{server.port}-") for thread in threading.enumerate()):
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -156,13 +156,13 @@ def test_peak_counts_requests_answered_at_once() -> None:
         clients = [threading.Thread(target=_hang, args=(url, ready)) for _ in range(3)]
         for client in clients:
             client.start()
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + 60.0
         while server.peak("never-answers") < 3 and time.monotonic() < deadline:
             time.sleep(0.005)
         assert server.peak("never-answers") == 3
         assert server.peak() == 0
     for client in clients:
-        client.join(5.0)
+        client.join(60.0)
 
 
 def test_complaints_follow_the_table() -> None:
@@ -272,7 +272,7 @@ def test_names_are_unique_and_every_row_of_the_catalogue_is_there() -> None:
 def test_the_command_lists_all_personalities() -> None:
     """`python -m tests.hostile --list` has a line for each."""
     result = subprocess.run(
-        [sys.executable, "-m", "tests.hostile", "--list"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-m", "tests.hostile", "--list"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=90
     )
     assert [line.split()[0] for line in result.stdout.splitlines()] == list(PERSONALITIES)
 
@@ -288,7 +288,7 @@ def test_the_command_serves_until_it_is_told_to_stop() -> None:
             assert (answer.status, len(answer.body), answer.end) == (200, 250, FIN)
         finally:
             process.terminate()
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 

@@ -43,6 +43,7 @@ def test_a_queue_is_worked_while_it_is_open(tmp_path: Path) -> None:
                     came = event.progress.downloaded
                     await one.pause()
                 if isinstance(event, PhaseChanged) and event.download.phase is Phase.PAUSED:
+                    slow.hurry()
                     await one.resume()
             assert (await one.wait()).path == str(tmp_path / "mine.bin")
             assert came > 0
@@ -56,7 +57,7 @@ def test_a_queue_is_worked_while_it_is_open(tmp_path: Path) -> None:
             with pytest.raises(NotFound):
                 await failing.wait()
 
-    with HostileServer(LARGE, bytes_per_second=2_000_000) as slow:
+    with HostileServer(LARGE, bytes_per_second=20_000, headstart=500_000) as slow:
         asyncio.run(asyncio.wait_for(story(slow), 60))
 
 

@@ -268,7 +268,7 @@ def test_a_parent_that_does_not_listen_costs_little_memory() -> None:
         await parent.begin()
         assert parent.channel._transport is not None
         parent.channel._transport.pause_reading()
-        deadline = time.monotonic() + 10.0
+        deadline = time.monotonic() + 60.0
         while parent.relay._channel.unsent <= CONGESTED:
             assert time.monotonic() < deadline
             await asyncio.sleep(COALESCED)
@@ -278,7 +278,7 @@ def test_a_parent_that_does_not_listen_costs_little_memory() -> None:
         assert parent.relay._channel.unsent - waiting < 1000, "the load is told all the same"
         parent.channel._transport.resume_reading()
         while not any(isinstance(each, ConnectionEnded) and each.number > before for each in parent.news):
-            assert time.monotonic() < deadline + 10.0
+            assert time.monotonic() < deadline + 60.0
             await asyncio.sleep(COALESCED)
 
     play(life, scenario)
