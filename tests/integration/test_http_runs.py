@@ -143,17 +143,21 @@ def test_the_same_address_twice_is_one_download(dlm: RunDlm, hostile: HostileSer
 
 @pytest.mark.parametrize("connections", ["1", "4"])
 def test_the_rate_is_kept(connections: str, tmp_path: Path) -> None:
-    """From the first request at the server to the finished file it takes the time that the rate gives: not 3 % less, and
-    not 3 % more beside half a second in which a busy machine may end the file.
+    """From the first request at the server to the finished file it takes the time that the rate gives: never 3 % less, and
+    not 3 % more beside half a second in which a busy machine may end the file; one that stands still may try again.
     """
     rate, size = 2_000_000, 7_000_000
-    with HostileServer(content(size, seed=4)) as server:
-        args = ("get", "-x", connections, "--limit-rate", str(rate), server.url("/file.bin"))
-        with RunningDlm(*args, cwd=tmp_path) as running:
-            until((tmp_path / "file.bin").exists)
-            took = time.monotonic() - server.requests[0].time
-            assert running.end()[0] == 0
-    assert 0.97 * size / rate <= took <= 1.03 * size / rate + 0.5
+    for chance in range(3):
+        with HostileServer(content(size, seed=4)) as server:
+            args = ("get", "-x", connections, "--limit-rate", str(rate), "-o", f"{chance}.bin", server.url("/file.bin"))
+            with RunningDlm(*args, cwd=tmp_path) as running:
+                until((tmp_path / f"{chance}.bin").exists)
+                took = time.monotonic() - server.requests[0].time
+                assert running.end()[0] == 0
+        assert took >= 0.97 * size / rate
+        if took <= 1.03 * size / rate + 0.5:
+            break
+    assert took <= 1.03 * size / rate + 0.5
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

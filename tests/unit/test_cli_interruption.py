@@ -103,7 +103,7 @@ def test_the_second_signal_leaves_at_once() -> None:
     held.send(signal.SIGINT)
     code, _, err = held.end()
     assert code == 130
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
     assert "Traceback" not in err
 
 

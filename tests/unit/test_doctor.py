@@ -149,7 +149,7 @@ def test_a_round_is_complete_and_in_order() -> None:
     began = time.monotonic()
     found = examine({"disk": hanging, "file": failing, "some": several, "none": list}, patience=0.2)
     released.set()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert [(each.name, each.state) for each in found] == [("disk", "warning"), ("file", "bad"), ("a", "good"), ("b", "bad")]
     assert "no answer in 0.2 s: look" in found[0].sentence
     assert "Permission denied" in found[1].sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -291,10 +292,18 @@ def test_the_table_has_every_personality() -> None:
 @pytest.mark.parametrize("name", [name for name, row in PERSONALITIES.items() if not row.tls])
 def test_it_does_what_its_row_says(name: str) -> None:
     """Status, body, headers and end of the connection are those of the table, request after request."""
+    if any(step.end == SILENT for step in TABLE[name]):
+        # What a short silence is on a machine that stands still, a longer one is not: whatever is right once is right.
+        with contextlib.suppress(AssertionError):
+            return _performs(name, silence=0.1, patience=0.5)
+    return _performs(name, silence=5.0, patience=10.0)
+
+
+def _performs(name: str, *, silence: float, patience: float) -> None:
     with HostileServer(FILE, habits=HABITS) as server:
         for step in TABLE[name]:
-            silence, patience = (0.1, 0.5) if step.end == SILENT else (2.0, 10.0)
-            answer = fetch(server.url("/f", name), step.range, silence=silence, patience=patience, most=3 << 20)
+            waits = (silence, patience) if step.end == SILENT else (30.0, 60.0)
+            answer = fetch(server.url("/f", name), step.range, silence=waits[0], patience=waits[1], most=3 << 20)
             _matches(answer, step)
 
 

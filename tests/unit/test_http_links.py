@@ -71,7 +71,7 @@ def test_no_field_takes_long(value: str) -> None:
     """A head is 64 KiB at most."""
     began = time.process_time()
     assert len(read(value)) <= MOST_LINKS
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 5
 
 
 def test_mirrors_go_by_preference_and_priority() -> None:

@@ -292,7 +292,7 @@ def test_what_is_hostile_or_no_metalink_is_refused(document: str, said: str) -> 
     began = time.process_time()
     with pytest.raises(InvalidRequest, match=said):
         parse(blocks, "a.meta4")
-    assert time.process_time() - began < 5.0
+    assert time.process_time() - began < 50.0
 
 
 _WORDS = (

@@ -46,7 +46,7 @@ PREAMBLE = """
         assert not waiting.done()
         act()
         began = time.monotonic()
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 30)
         return before, watched.is_up(), time.monotonic() - began
 """
 
@@ -155,9 +155,7 @@ def test_a_change_is_noticed(alone: str, listens: bool) -> None:
     play(
         alone,
         f"""
-        if not {listens}:
-            network.POLL_SECONDS = 0.3
-        most = 1.9
+        network.POLL_SECONDS = 1000 if {listens} else 0.3
         plug()
         ip("link", "set", "v0", "up")
         time.sleep(0.2)
@@ -172,7 +170,6 @@ def test_a_change_is_noticed(alone: str, listens: bool) -> None:
             for before, after, *words in steps:
                 seen = await change(lambda: ip(*words), listens={listens})
                 assert seen[:2] == (before, after), (words, seen)
-                assert seen[2] < most, (words, seen)
                 await asyncio.sleep(0.3)
 
         asyncio.run(scenario())
@@ -189,13 +186,16 @@ def test_a_change_before_the_wait_is_noticed(alone: str) -> None:
         ip("link", "set", "v0", "up")
         time.sleep(0.2)
 
+        network.POLL_SECONDS = 1000
+        clock.monotonic = lambda: 100.0
+
         async def scenario():
             watched = SystemNetwork(clock)
             assert not watched.is_up()
             ip("addr", "add", "10.9.0.1/24", "dev", "v0")
             await asyncio.sleep(0.2)
             assert not watched.is_up(), "it may be 1 s old"
-            await asyncio.wait_for(watched.wait_change(), 0.5)
+            await asyncio.wait_for(watched.wait_change(), 30)
             assert watched.is_up()
 
         asyncio.run(scenario())
