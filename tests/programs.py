@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ import pytest
 _START_LIMIT = 60.0
 _STOP_LIMIT = 10.0
 _TRIES = 3
+_PORTS = range(10_000, 32_000)
 _IN_SBIN = ("/usr/sbin", "/usr/local/sbin")
 _Peer = TypeVar("_Peer")
 
@@ -40,15 +42,19 @@ def find_program(name: str, hint: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, neither by TCP nor by UDP."""
+    """Ports that nobody listens on now, neither by TCP nor by UDP.
+
+    They are below those that the kernel gives to whoever asks for any port: each connection takes one of these, and what is
+    free now would be taken a moment later by some other test.
+    """
     with contextlib.ExitStack() as stack:
         ports: list[int] = []
         while len(ports) < count:
             tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
+            port = _PORTS[secrets.randbelow(len(_PORTS))]
             with contextlib.suppress(OSError):
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
                 ports.append(port)
         return ports
@@ -109,6 +115,8 @@ def _wait_until_accepting(process: subprocess.Popen[bytes], ports: Sequence[int]
             if time.monotonic() > deadline:
                 raise PeerFailed(f"{process.args!r} does not listen on {port}\n{_logs(directory)}")
             time.sleep(0.02)
+    if process.poll() is not None:  # somebody else answered
+        raise PeerFailed(f"{process.args!r} ended with {process.returncode}\n{_logs(directory)}")
 
 
 def _accepts(port: int) -> bool:
