@@ -29,7 +29,7 @@ _LOOP_CONTROL = "/dev/loop-control"
 _MAY_MOUNT = 1 << 21
 """CAP_SYS_ADMIN."""
 _PATIENCE = 60.0
-_RELEASE = 1.0
+_RELEASE = 5.0
 
 
 class PowerCut:
@@ -43,6 +43,7 @@ class PowerCut:
         self._megabytes = megabytes
         self.state = folder / "state"
         self.files = folder / "files"
+        self._devices: dict[Path, str] = {}
 
     def __enter__(self) -> Self:
         demand_mounting()
@@ -53,8 +54,9 @@ class PowerCut:
                 with image.open("wb") as file:
                     file.truncate(self._megabytes << 20)
                 _run(find_program("mkfs.ext4", "install e2fsprogs"), "-q", "-F", "-E", "nodiscard", str(image))
-                opened.callback(_unmount, disk)
-                _mount(disk)
+                opened.callback(self._take_away, disk)
+                self._devices[disk] = _attach(image)
+                _mount(self._devices[disk], disk)
             self._opened = opened.pop_all()
         return self
 
@@ -74,11 +76,18 @@ class PowerCut:
         _shut_down(self.files)
 
     def restore(self) -> None:
-        """Give the power back: mount again what survived. Nothing may have a file open there any more."""
+        """Give the power back: mount again what survived, as the same device. Nothing may have a file open there any more."""
         for disk in self._disks:
             _unmount(disk)
-            _free(_image(disk))
-            _mount(disk)
+            if not _is_free(self._devices[disk]):
+                dead, self._devices[disk] = self._devices[disk], _attach(_copied(_image(disk)))
+                _run("losetup", "-d", dead)  # as soon as nobody has it any more
+            _mount(self._devices[disk], disk)
+
+    def _take_away(self, disk: Path) -> None:
+        _unmount(disk)
+        if device := self._devices.pop(disk, None):
+            _run("losetup", "-d", device)
 
     @property
     def _disks(self) -> tuple[Path, Path]:
@@ -122,9 +131,17 @@ def _image(disk: Path) -> Path:
     return disk.with_name(f"{disk.name}.img")
 
 
-def _mount(disk: Path) -> None:
+def _attach(image: Path) -> str:
+    """The device that the image is from now on. It stays so: dlm knows its files by the number of the device, too."""
+    result = subprocess.run(["losetup", "--find", "--show", str(image)], capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"losetup --find {image}: {result.stderr}")
+    return result.stdout.strip()
+
+
+def _mount(device: str, disk: Path) -> None:
     # Neither the journal's own clock nor the kind treatment of replaced files may save what dlm forgot to sync.
-    _run("mount", "-o", "loop,commit=300,noauto_da_alloc", str(_image(disk)), str(disk))
+    _run("mount", "-o", "commit=300,noauto_da_alloc", device, str(disk))
 
 
 def _unmount(disk: Path) -> None:
@@ -138,19 +155,25 @@ def _unmount(disk: Path) -> None:
             time.sleep(0.02)
 
 
-def _free(image: Path) -> None:
-    """Make the image one that nobody has mounted.
-
-    Another program on this machine may have copied all mounts into a namespace of its own, and keeps the dead disk there.
-    """
+def _is_free(device: str) -> bool:
+    """Whether nobody has it mounted. It may take a moment."""
     deadline = time.monotonic() + _RELEASE
-    while subprocess.run(["losetup", "-j", str(image)], capture_output=True, check=True).stdout:
-        if time.monotonic() > deadline:
-            copy = image.with_suffix(".copy")
-            _run("cp", "--sparse=always", str(image), str(copy))
-            copy.replace(image)
-            return
+    while True:
+        try:
+            os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
         time.sleep(0.02)
+
+
+def _copied(image: Path) -> Path:
+    """A copy in its place: another program may have copied all mounts into a namespace of its own, and keeps the dead disk."""
+    copy = image.with_suffix(".copy")
+    _run("cp", "--sparse=always", str(image), str(copy))
+    copy.replace(image)
+    return image
 
 
 def _run(*command: str) -> None:
