@@ -85,7 +85,8 @@ def test_a_pause_stops_the_traffic_and_loses_no_byte(machine: Machine) -> None:
             began = time.monotonic()
             machine.dlm("pause", id)
             assert last_byte_after(server, began) < 10.0, "the command itself takes its time too"
-            assert machine.statuses() == ["paused"]
+            seconds_until(lambda: machine.statuses() == ["paused"])
+            assert stands_still(server)
             sent = server.bytes_sent()
             server.hurry()
             machine.dlm("resume", id)
@@ -108,7 +109,8 @@ def test_pause_all_reaches_64_active_downloads(machine: Machine) -> None:
             began = time.monotonic()
             machine.dlm("pause", "--all")
             assert last_byte_after(server, began) < 20.0
-            assert machine.statuses() == ["paused"] * 64
+            seconds_until(lambda: machine.statuses() == ["paused"] * 64)
+            assert stands_still(server)
             assert all(each["downloaded"] > 0 for each in machine.all().values())
 
 
