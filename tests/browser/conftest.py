@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.flood import Flood
 from tests.running import RunningDlm
@@ -96,6 +96,7 @@ class Visit:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
         yield browser
@@ -123,7 +124,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     """A fresh browser profile. Whatever the page complains about fails the test, violations of its policy above all."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     visit = Visit(context.new_page())
-    visit.page.set_default_timeout(15_000)
+    visit.page.set_default_timeout(60_000)
     visit.page.on("console", visit.heard)
     visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     yield visit
