@@ -37,21 +37,22 @@ def spec(uri: str) -> DownloadSpec:
 def test_a_small_reply_leaves_its_connection_before_it_is_poured(server: HostileServer) -> None:
     """Two that are opened one after the other, and poured in the opposite order, come over one connection."""
 
-    async def body() -> None:
-        source = HttpSource(SystemClock())
+    async def body(settling: float) -> int:
+        source, before = HttpSource(SystemClock()), len(server.requests)
         first, second = Pail(), Pail()
         openings = []
         for number in range(2):
             uri = server.url(f"/{number}.bin")
             openings.append(await source.open(uri, spec(uri)))
-            await asyncio.sleep(SETTLING)
+            await asyncio.sleep(settling)
         await openings[1].pour(second)
         await openings[0].pour(first)
         assert (bytes(first.taken), bytes(second.taken)) == (CONTENT, CONTENT)
         await source.close()
+        return len({request.connection for request in server.requests[before:]})
 
-    asyncio.run(body())
-    assert len({request.connection for request in server.requests}) == 1
+    # A machine that stands still may need longer until all of a reply has come.
+    assert 1 in (asyncio.run(body(settling)) for settling in (SETTLING, 10 * SETTLING, 60 * SETTLING))
 
 
 @pytest.mark.parametrize("pail", [Pail(), Hesitant(), Pail(1), Pail(16 * 1024), Pail(20_000), Pail(len(CONTENT))])
