@@ -7,6 +7,7 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,11 +152,10 @@ def test_a_failed_sync_is_never_taken_back(store: DiskStore, tmp_path: Path) -> 
 
 def run(script: str) -> str:
     """Run the script on a fresh directory, given as its argument, and return what it printed."""
-    with_folder = "import sys, tempfile; sys.argv.append(tempfile.mkdtemp())\n" + textwrap.dedent(script)
     environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
-    return subprocess.run(
-        [sys.executable, "-c", with_folder], env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", textwrap.dedent(script), folder]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 # permission and place -------------------------------------------------------------------------------------------------
