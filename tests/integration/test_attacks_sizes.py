@@ -65,6 +65,9 @@ FLOODS = {
     "1,001 ids": whole(ORDERS, b'{"order":"pause","ids":[' + b'"a",' * 1_000 + b'"a"]}', 400),
     "a million numbers": whole("POST /api/v1/bench", b'{"counts":[' + b"1," * 900_000 + b"1]}", 400),
     "a number of a million digits": whole(ADD, b'{"connections":' + b"9" * 1_000_000 + b"}", 400),
+    "a list of 100,000": whole("POST /api/v1/imports", b'{"text": "' + b"http://h/a\\n" * 100_000 + b'"}', 400),
+    "seven million empty lines": whole("POST /api/v1/imports", b'{"text": "' + b"\\n" * 7_000_000 + b'"}', 400),
+    "a million types": whole("POST /api/v1/imports", b'{"text": "x", "types": [' + b'"a",' * 1_000_000 + b'"a"]}', 413),
     "spaces": whole(ADD, b" " * 2_000_000, 400),
 }  # fmt: skip
 

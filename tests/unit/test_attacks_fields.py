@@ -83,6 +83,7 @@ async def asked_everywhere(served: Served, id: str, facts: Mapping[str, object])
         "bulk": await served.ask("POST", f"{ROOT}/downloads/bulk", body=said({"downloads": [{**uris, **facts}]})),
         "preview": await served.ask("POST", f"{ROOT}/preview", body=said({**uris, **facts})),
         "bench": await served.ask("POST", f"{ROOT}/bench", body=said({**uris, "counts": [1], "seconds": 0.1, **facts})),
+        "import": await served.ask("POST", f"{ROOT}/imports", body=said({"text": f"{URI}3\n", **facts})),
         "edit": await served.ask("PATCH", f"{ROOT}/downloads/{id}", body=said(facts)),
     }
     taking = {c.name for c in COMMANDS if c.body is BulkIn or "directory" in getattr(c.body, "__struct_fields__", ())}
@@ -165,6 +166,7 @@ def test_d11_words_of_clients(tmp_path: Path, text: str) -> None:
         for method, path, body in (
             ("POST", "/downloads", {"uris": [URI + "2"], "group": text}),
             ("PATCH", f"/downloads/{id}", {"group": text}),
+            ("POST", "/imports", {"text": URI + "2", "group": text}),
             ("PATCH", f"/downloads/{id}", {"mirrors": [f"mem://host/{text}"]}),
             ("PUT", "/limits", {"rate": 1, "host": text}),
         ):

@@ -47,7 +47,8 @@ class Command:
     body: Any = None
     query: Mapping[str, str] = field(default_factory=dict)
     heavy: bool = False
-    """Whether its body may be large, as that of many additions."""
+    objects: int | None = None
+    """Whether its body may be large, as that of many additions; how many braces may be in one that is a list of objects."""
 
 
 # --- adding and seeing ------------------------------------------------------------------------------------------------
@@ -202,7 +203,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="add_many", method="POST", path="/downloads/bulk", scope=Scope.ADD, run=_add_many, status=201,
-        body=asks.BulkIn, answer=answers.BulkOut, heavy=True, help=f"Queue up to {asks.MOST_ADDED} downloads: all, or none.",
+        body=asks.BulkIn, answer=answers.BulkOut, heavy=True, objects=4 * asks.MOST_ADDED,
+        help=f"Queue up to {asks.MOST_ADDED} downloads: all, or none.",
     ),
     Command(
         name="import", method="POST", path="/imports", scope=Scope.ADD, run=_import, body=asks.ImportIn, heavy=True,

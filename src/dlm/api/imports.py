@@ -18,13 +18,15 @@ from dlm.intake.choice import Wanted
 from dlm.intake.formats import Format, Reading, sniff
 from dlm.intake.planning import Found, Plan, Terms
 from dlm.intake.text import decoded
-from dlm.model.address import host_of, without_credentials
+from dlm.model.address import host_of, refuse_control, without_credentials
 from dlm.model.download import label_of
 from dlm.model.error import InvalidRequest
 from dlm.model.queue import Added, AddRequest
 from dlm.model.rank import Priority
 from dlm.model.text import printable
 
+MOST_LINES = 1_000_000
+"""Empty ones and comments included: fifteen millions of them took seven seconds."""
 SHOWN_HEADERS = frozenset({"accept", "accept-language", "referer", "user-agent"})
 
 
@@ -125,8 +127,11 @@ def planned(said: ImportIn, house: House, now: float) -> Read:
     """Read the list; it may take as long as the list is. Raises `InvalidRequest` that names it and the line."""
     if (said.text is None) == (said.content is None):
         raise InvalidRequest("send either the text of the list, or the content of its file")
+    refuse_control(said.group or "", "the group")
     content = (said.text or "").encode("utf-8", "replace") if said.content is None else said.content
     source = printable(os.path.basename(said.name)) or "the document"
+    if content.count(b"\n") + content.count(b"\r") > MOST_LINES:
+        raise InvalidRequest(f"{source} has more than {MOST_LINES} lines: import it in parts")
     chunks = list(decoded([content], source))
     format = sniff(source, chunks[0]) if said.format is None else Format(said.format)
     settings = replace(
