@@ -14,6 +14,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ import pytest
 from dlm.model.download import Download, DownloadId, DownloadSpec, new_id
 from dlm.model.phase import Order, Phase
 from dlm.model.queue import Selection
+from dlm.model.sorting import Sort, SortKey
 from dlm.ports import DownloadQuery
 from dlm.storage.repository import SqliteState
 from dlm.storage.sqlite import CACHE_KIBIBYTES
@@ -61,6 +63,12 @@ async def least(tries: int, act: Callable[[], Awaitable[object]]) -> float:
     return min(times)
 
 
+def sorted_pages() -> list[tuple[Sort, DownloadQuery]]:
+    """The first page in every order."""
+    sorts = [Sort(key, descending) for key in SortKey for descending in (False, True)]
+    return [(sort, DownloadQuery(limit=100, sort=sort)) for sort in sorts]
+
+
 @pytest.mark.parametrize(("count", "most"), [(10_000, 2.0), (100_000, 30.0)])
 def test_many_are_added_in_one_call(tmp_path: Path, count: int, most: float) -> None:
     """With a look for repetitions; and when all are known already, none is added."""
@@ -99,6 +107,7 @@ def test_the_scheduler_looks_at_a_long_queue_quickly(tmp_path: Path, count: int,
                 "find pending": await least(
                     5, lambda: state.repository.find(DownloadQuery(phases=frozenset({Phase.PENDING}), limit=100))
                 ),
+                **{f"find {sort}": await least(5, partial(state.repository.find, page)) for sort, page in sorted_pages()},
                 "events": await least(5, lambda: state.repository.events_since(0, 100)),
             }
             print(f"{count} on {hosts}:", ", ".join(f"{name} {took * 1000:.1f} ms" for name, took in times.items()))
