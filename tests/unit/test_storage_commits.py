@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dlm.model.error import Conflict, DiskFull, DownloadNotFound
-from dlm.model.phase import Cause
+from dlm.model.phase import Cause, Intent
+from dlm.model.queue import Change
 from dlm.model.span import Span
 from dlm.ports import DownloadQuery, HostPolicy
 from dlm.storage.repository import SqliteState
@@ -66,8 +68,9 @@ def test_commands_that_come_at_once_share_few_commits(tmp_path: Path) -> None:
 
 
 def test_nobody_is_told_before_the_commit(tmp_path: Path) -> None:
-    """At each commit only those are told that an earlier one covers, be it that they wrote or read what others wrote."""
-    calls: list[asyncio.Future[Any]] = []
+    """At each commit only those who wrote are told that an earlier one covers; whoever reads finds what such a one has left."""
+    writes: list[asyncio.Future[Any]] = []
+    reads: list[asyncio.Future[Any]] = []
     begun = covered = 0
     early: list[int] = []
 
@@ -76,23 +79,85 @@ def test_nobody_is_told_before_the_commit(tmp_path: Path) -> None:
         begun += text == "SAVEPOINT attempt"
         if text == "COMMIT":
             time.sleep(0.02)  # long enough for the event loop to tell whoever would be told
-            early.append(sum(call.done() for call in calls) - covered)
+            done = sum(each.done() for each in writes)
+            seen = [each.result().spec.retries for each in reads if each.done()]
+            early.append(max([done, *seen]) - covered)
             covered = begun
 
     async def scenario() -> None:
         async with opened(tmp_path / "dlm.db") as state:
             download = a_download()
             await state.repository.add([download])
+            await state.repository.amend(download.id, Change(fields={"retries": 0}), 0.0)
             await watch(state, look)
-            for _ in range(10):
-                calls.append(asyncio.ensure_future(state.repository.intend(download.id, download.intent)))
-                calls.append(asyncio.ensure_future(state.repository.get(download.id)))
-            await asyncio.gather(*calls)
+            for number in range(1, 11):
+                change = Change(fields={"retries": number})
+                writes.append(asyncio.ensure_future(state.repository.amend(download.id, change, 0.0)))
+                reads.append(asyncio.ensure_future(state.repository.get(download.id)))
+            await asyncio.gather(*writes, *reads)
             await watch(state, lambda _: None)
 
     asyncio.run(scenario())
     assert len(early) >= 2
     assert max(early) <= 0
+
+
+def test_who_reads_does_not_wait_for_who_writes(tmp_path: Path) -> None:
+    """While a commit waits for the disk, what was committed before is told; what was written is told to who has awaited it."""
+    waiting, go_on, begun = threading.Event(), threading.Event(), threading.Event()
+
+    def look(text: str) -> None:
+        if text == "BEGIN IMMEDIATE":
+            begun.set()
+        if text == "COMMIT" and begun.is_set():
+            waiting.set()
+            assert go_on.wait(20)
+
+    async def scenario() -> None:
+        async with opened(tmp_path / "dlm.db") as state:
+            download = a_download()
+            await state.repository.add([download])
+            await watch(state, look)
+            writing = asyncio.ensure_future(state.repository.intend(download.id, Intent.PAUSE))
+            assert await asyncio.to_thread(waiting.wait, 20)
+            assert (await state.repository.get(download.id)).intent is Intent.RUN
+            assert not writing.done()
+            go_on.set()
+            await writing
+            assert (await state.repository.get(download.id)).intent is Intent.PAUSE
+
+    asyncio.run(scenario())
+
+
+def test_who_has_given_up_a_write_reads_what_became_of_it(tmp_path: Path) -> None:
+    """It is under way and cannot be undone: the next read, by whomever, waits for it."""
+    waiting, go_on, begun = threading.Event(), threading.Event(), threading.Event()
+
+    def look(text: str) -> None:
+        if text == "BEGIN IMMEDIATE":
+            begun.set()
+        if text == "COMMIT" and begun.is_set():
+            waiting.set()
+            assert go_on.wait(20)
+
+    async def scenario() -> None:
+        async with opened(tmp_path / "dlm.db") as state:
+            download = a_download()
+            await state.repository.add([download])
+            await watch(state, look)
+            given_up = asyncio.ensure_future(state.repository.intend(download.id, Intent.PAUSE))
+            other = asyncio.ensure_future(state.repository.intend(download.id, Intent.PAUSE))
+            assert await asyncio.to_thread(waiting.wait, 20)
+            given_up.cancel()
+            await asyncio.wait([given_up])
+            reading = asyncio.ensure_future(state.repository.get(download.id))
+            await asyncio.sleep(0.05)
+            assert not reading.done()
+            go_on.set()
+            assert (await reading).intent is Intent.PAUSE
+            await other
+
+    asyncio.run(scenario())
 
 
 def test_one_that_fails_takes_nobody_along(tmp_path: Path) -> None:

@@ -34,12 +34,15 @@ class SqliteState:
         self.queue = SqliteQueue(thread)
 
     @classmethod
-    async def open(cls, path: str, *, wall: Callable[[], float] = time.time) -> SqliteState:
-        """The state in the file `path`, made if there is none. `wall` tells the time by which leases run out.
+    async def open(
+        cls, path: str, *, wall: Callable[[], float] = time.time, committed: Callable[[float], None] = lambda _seconds: None
+    ) -> SqliteState:
+        """The state in the file `path`, made if there is none. `wall` tells the time by which leases run out; `committed` is
+        told, in another thread, the seconds that each transaction took until it was durable.
 
         Raises `StateUnusable`, `ReadOnly`, `DiskFull` or `Conflict`.
         """
-        thread = StateThread()
+        thread = StateThread(committed)
         await thread.open(path)
         return cls(thread, wall)
 

@@ -72,6 +72,15 @@ def open_database(path: str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
             raise
 
 
+def open_for_reading(path: str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """Another connection to a database that is open already, which cannot write. Raises `StorageError`."""
+    path = os.path.abspath(path)
+    with foreign_errors_mapped(path):
+        connection = _connect(path, busy_seconds)
+        connection.execute("PRAGMA query_only = ON")
+        return Database(path, connection, _queries(), busy_seconds=busy_seconds)
+
+
 def migrate(connection: sqlite3.Connection, path: str, scripts: Sequence[str]) -> None:
     """Bring the schema from its version to `len(scripts)`, in one transaction, with a copy of the file made first.
 

@@ -1,10 +1,13 @@
-"""The one thread that owns the connection to the database. Commands that arrive while it is busy share a commit.
+"""The one thread that writes to the database. Commands that arrive while it is busy share a commit.
 
     commands:  a  b  c      d  e  f  g
     thread:    |a| |-- b c d --|  |e f g|        each |…| is one transaction, and one wait for the disk
 
 A call that is cancelled while it waits has either not begun, and then nothing happens, or is carried to its end: never
 half. What a command wrote is durable before anybody is told, and so is what a command read of another's.
+
+Who only reads does not wait for the disk behind who writes: while there is something to be written, a second thread with a
+connection of its own reads what was committed last (in WAL mode, others see a commit when it has been synced).
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any, TypeVar
 
 from dlm.model.error import DlmError, StateUnusable
 from dlm.storage.database import Database, Statements
-from dlm.storage.sqlite import open_database
+from dlm.storage.sqlite import open_database, open_for_reading
 
 T = TypeVar("T")
 
@@ -69,17 +72,26 @@ class _Command:
 
 
 class StateThread:
-    """Does commands on one database, in the order in which they came."""
+    """Does commands on one database: writes in the order in which they came, and whoever waits for one of its own reads it.
 
-    def __init__(self) -> None:
+    `committed` is told, in the thread, the seconds that each transaction took until it was durable.
+    """
+
+    def __init__(self, committed: Callable[[float], None] = lambda _seconds: None) -> None:
+        self._committed = committed
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dlm-state")
         self._waiting: deque[_Command] = deque()
         self._database: Database
+        self._path = ""
+        self._side: _Side | None = None
+        self._writes = 0
+        self._abandoned: list[Future[Any]] = []
         self._closed = False
         self._last_courtesy = time.monotonic()
 
     async def open(self, path: str) -> None:
         """Open the database at `path`, made if there is none. Raises as `open_database` does."""
+        self._path = path
         try:
             self._database = await asyncio.get_running_loop().run_in_executor(self._thread, open_database, path)
         except BaseException:
@@ -87,13 +99,23 @@ class StateThread:
             raise
 
     async def read(self, work: Callable[[Statements], T]) -> T:
-        """What `work` finds, on one unchanging view."""
-        result: T = await self._enqueue(_Command(work, writes=False))
+        """What `work` finds, on one unchanging view: all that was written and awaited, or given up half-way, is in it."""
+        command = _Command(work, writes=False)
+        result: T = await (self._aside(command) if self._may_overtake() else self._enqueue(command))
         return result
 
     async def write(self, work: Callable[[Statements], T]) -> T:
         """What `work` gives, when all that it wrote is durable; nothing of it is, if it raises."""
-        result: T = await self._enqueue(_Command(work, writes=True))
+        command = _Command(work, writes=True)
+        self._writes += 1
+        try:
+            result: T = await self._enqueue(command)
+        except asyncio.CancelledError:
+            # It may be under way, and who has given it up may read next how things stand.
+            self._abandoned.append(command.future)
+            raise
+        finally:
+            self._writes -= 1
         return result
 
     async def close(self) -> None:
@@ -101,6 +123,8 @@ class StateThread:
         if self._closed:
             return
         self._closed = True
+        if self._side is not None:
+            await self._side.close()
         closing = self._thread.submit(self._database.close)
         self._thread.shutdown(wait=False)
         await asyncio.wrap_future(closing)
@@ -111,6 +135,16 @@ class StateThread:
         self._waiting.append(command)
         self._thread.submit(self._serve)
         return await asyncio.wrap_future(command.future)
+
+    def _may_overtake(self) -> bool:
+        """Whether nobody who reads now can know of a write that is not through."""
+        self._abandoned = [each for each in self._abandoned if not each.done()]
+        return self._writes > 0 and not self._abandoned and not self._closed
+
+    async def _aside(self, command: _Command) -> Any:
+        if self._side is None:
+            self._side = _Side(self._path)
+        return await self._side.do(command)
 
     # in the thread -----------------------------------------------------------------------------------------------------
 
@@ -128,7 +162,8 @@ class StateThread:
 
     def _serve_together(self, first: _Command) -> None:
         done: list[_Command] = []
-        last = time.monotonic() + _LONG
+        began = time.monotonic()
+        last = began + _LONG
         try:
             with self._database.writing():
                 command: _Command | None = first
@@ -143,6 +178,7 @@ class StateThread:
             for each in done or [first]:
                 each.tell_error(error)
         else:
+            self._committed(time.monotonic() - began)
             for each in done:
                 each.tell()
         self._let_others_in()
@@ -160,3 +196,31 @@ class StateThread:
                 if command.future.set_running_or_notify_cancel():
                     return command
         return None
+
+
+class _Side:
+    """A thread that reads while the other one writes. It opens its connection when it is first needed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dlm-read")
+        self._database: Database | None = None
+
+    async def do(self, command: _Command) -> Any:
+        """What the command finds. Raises what opening raises."""
+        return await asyncio.wrap_future(self._thread.submit(self._read, command))
+
+    async def close(self) -> None:
+        """Do what was asked for before, then close the connection."""
+        closing = self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+        await asyncio.wrap_future(closing)
+
+    def _read(self, command: _Command) -> Any:
+        if self._database is None:
+            self._database = open_for_reading(self._path)
+        return self._database.read(command.work)
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
