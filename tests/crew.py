@@ -77,6 +77,11 @@ class TwinChild:
         self._running = asyncio.ensure_future(relay(sock, worker))
         self._killed = False
 
+    @property
+    def pid(self) -> int:
+        """See `Process`. It has none."""
+        return 0
+
     def kill(self) -> None:
         """See `Process`."""
         self._killed = True
@@ -134,6 +139,11 @@ class HandChild:
     def is_gone(self) -> bool:
         """Whether nothing reaches it any more."""
         return self._gone
+
+    @property
+    def pid(self) -> int:
+        """See `Process`. It has none."""
+        return 0
 
     def kill(self) -> None:
         """See `Process`."""

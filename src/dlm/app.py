@@ -20,7 +20,7 @@ from dlm.ports import Clock, Downloads, Store, Worker
 from dlm.protocols.registry import Registry
 from dlm.service.bus import EventBus
 from dlm.service.downloads import LocalDownloads
-from dlm.service.means import PLACES, Means, Rules
+from dlm.service.means import PLACES, Means, Measures, Rules
 from dlm.storage.files import DiskStore
 from dlm.storage.owners import is_alive, this_process
 from dlm.storage.pipe import PipeStore
@@ -38,8 +38,12 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
-    """The Downloads of this process, on the database that `settings` name. Everything is released at the end."""
+async def open_downloads(settings: Settings, measures: Measures | None = None) -> AsyncIterator[Downloads]:
+    """The Downloads of this process, on the database that `settings` name; `measures` are told how long its disk takes.
+
+    Everything is released at the end.
+    """
+    measures = measures or Measures()
     clock = SystemClock()
     rules = _rules(settings)
     registry = Registry(clock)
@@ -47,7 +51,7 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
     owner = this_process()
     control = SocketControl(settings.state, owner, is_alive)
     tell, end_telling = _observers(settings)
-    state = await SqliteState.open(settings.state)
+    state = await SqliteState.open(settings.state, committed=measures.committed)
     means = Means(
         repository=state.repository,
         queue=state.queue,
@@ -63,6 +67,7 @@ async def open_downloads(settings: Settings) -> AsyncIterator[Downloads]:
         needs_network=needs_network,
         rules=rules,
         bus=EventBus(tell),
+        measures=measures,
     )
     downloads = LocalDownloads(means, lambda: _pool(settings, inline, clock), lambda: _examine(settings))
     try:
@@ -97,6 +102,7 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
     from dataclasses import replace
 
     from dlm.api.application import Application
+    from dlm.api.durations import Durations
     from dlm.api.reading import House
     from dlm.api.serving import Listening, parse_address, serve, within
     from dlm.api.tokens import Tokens
@@ -113,10 +119,12 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
     grpc = within(parse_address(settings.grpc, "--grpc"), settings, "--grpc") if settings.grpc else None
     roots = tuple(filter(None, (settings.roots or settings.directory).split(":")))
     names = [each.strip() for each in (settings.host_names or "").split(",") if each.strip()]
-    async with open_downloads(settings) as downloads:
+    durations = Durations()
+    measures = Measures(committed=durations.commit, checkpointed=durations.checkpoint)
+    async with open_downloads(settings, measures) as downloads:
         tokens.first(clock.wall())
         house = House(settings, roots)
-        application = Application(downloads, house, tokens, clock, names)
+        application = Application(downloads, house, tokens, clock, names, durations=durations)
 
         @asynccontextmanager
         async def beside() -> AsyncIterator[Sequence[str]]:
@@ -131,13 +139,17 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
             async with serving(servicer, replace(listening, address=grpc)) as address:
                 yield (address,)
 
+        def begun(addresses: Sequence[str]) -> None:
+            application.listens(addresses)
+            ready(addresses)
+
         async with application.running():
             await serve(
                 downloads,
                 application.local,
                 application.remote,
                 listening,
-                ready=ready,
+                ready=begun,
                 environment=dict(os.environ),
                 ending=application.end,
                 beside=beside,

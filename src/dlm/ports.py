@@ -20,6 +20,7 @@ from dlm.model.queue import (
     Added,
     AddRequest,
     Candidate,
+    CarrierView,
     Change,
     Explanation,
     Finding,
@@ -312,6 +313,10 @@ class Worker(Protocol):
     @property
     def carriers(self) -> int:
         """Processes at work."""
+
+    @property
+    def crew(self) -> tuple[CarrierView, ...]:
+        """Those of them that are child processes."""
 
     async def close(self) -> None:
         """Release all processes and connections. Idempotent."""

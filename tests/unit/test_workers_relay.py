@@ -12,7 +12,7 @@ import pytest
 from dlm.model.download import DownloadId, DownloadSpec
 from dlm.model.error import Conflict, DlmError, NotFound, WorkerLost
 from dlm.model.message import ConnectionEnded, News, Observed, Progressed, Start
-from dlm.model.queue import Rates
+from dlm.model.queue import CarrierView, Rates
 from dlm.ports import Reporter
 from dlm.workers.channel import Channel
 from dlm.workers.relay import COALESCED, CONGESTED, MOST_ENDINGS, Relay
@@ -27,6 +27,7 @@ class LivesWorker:
     """A worker whose downloads do what the test says."""
 
     carriers = 1
+    crew: tuple[CarrierView, ...] = ()
 
     def __init__(self, life: Life) -> None:
         self._life = life

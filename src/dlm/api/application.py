@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -13,12 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dlm.api import metrics, page, rest, streams
+from dlm.api.durations import Durations
 from dlm.api.feed import Feed
 from dlm.api.guard import Guard
 from dlm.api.metrics import Metrics
 from dlm.api.problem import problem_of
 from dlm.api.reading import House
 from dlm.api.refused import Refused
+from dlm.api.runtime import Runtime
 from dlm.api.scope import Scope
 from dlm.api.tokens import Tokens
 from dlm.api.writing import encoded
@@ -27,20 +29,32 @@ from dlm.ports import Clock, Downloads
 
 
 class Application:
-    """What the daemon answers. `names` are host names, beside addresses and `localhost`, by which it may be asked."""
+    """What the daemon answers. `names` are host names, beside addresses and `localhost`, by which it may be asked; `durations`
+    hold what is measured elsewhere."""
 
-    def __init__(self, downloads: Downloads, house: House, tokens: Tokens, clock: Clock, names: Collection[str] = ()) -> None:
-        self._metrics = Metrics(downloads, clock)
+    def __init__(
+        self,
+        downloads: Downloads,
+        house: House,
+        tokens: Tokens,
+        clock: Clock,
+        names: Collection[str] = (),
+        *,
+        durations: Durations | None = None,
+    ) -> None:
+        durations = durations or Durations()
+        self._metrics = Metrics(downloads, clock, durations)
         self.feed = Feed(downloads, clock, self._metrics.observe)
         """What happens, for all who read it."""
+        self._runtime = Runtime(house, clock, durations, lambda: self.feed.readers)
         app = Starlette(
             routes=[
-                *rest.routes(downloads, house, self._metrics),
+                *rest.routes(downloads, house, self._runtime, self._metrics),
                 *streams.routes(self.feed),
                 *page.routes(),
                 Route("/openapi.json", _openapi, methods=["GET"]),
                 metrics.route(self._metrics, self.feed),
-                Route("/health", _health(downloads), methods=["GET"]),
+                Route("/health", _health(downloads, self._runtime), methods=["GET"]),
             ],
             exception_handlers={HTTPException: rest.unmatched, Exception: rest.unmatched},
         )
@@ -49,6 +63,10 @@ class Application:
         """For Unix sockets that only the owner reaches."""
         self.remote = Guard(app, tokens, names, clock, local=False)
         """For all others."""
+
+    def listens(self, addresses: Sequence[str]) -> None:
+        """It is reached there from now on."""
+        self._runtime.listening = tuple(addresses)
 
     def end(self) -> None:
         """Let those go who listen to what happens: dlm is stopping."""
@@ -76,9 +94,9 @@ async def _openapi(request: Request) -> Response:
     return Response(encoded(document()), media_type="application/json")
 
 
-def _health(downloads: Downloads) -> rest.Answering:
+def _health(downloads: Downloads, runtime: Runtime) -> rest.Answering:
     async def health(request: Request) -> Response:
-        """Whether it works; with a token, how the queue stands."""
+        """Whether it works; with a token, how the queue, the workers, the database and the disks stand."""
         try:
             stats = await downloads.stats()
         except DlmError as error:
@@ -88,6 +106,7 @@ def _health(downloads: Downloads) -> rest.Answering:
         if granted is not None and granted.allows(Scope.READ):
             told["queue"] = {phase.value: count for phase, count in stats.phases.items()}
             told |= {"active": stats.active, "carriers": stats.carriers}
+            told |= {"database": runtime.database(), "disks": await runtime.disks()}
         return Response(encoded(told), media_type="application/json")
 
     return health

@@ -10,6 +10,7 @@ from typing import Any
 
 from dlm.api import answers, asks, cursors, events, imports, overview
 from dlm.api.reading import MOST, PAGE, House, add_request, change_of, lane_of, query_of, selection_of, spec_of
+from dlm.api.runtime import Runtime, RuntimeOut
 from dlm.api.scope import Scope
 from dlm.model.address import refuse_control
 from dlm.model.download import Download
@@ -23,10 +24,12 @@ from dlm.ports import Downloads
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: who carries it out, what holds here, the id of its path, its query, its body once it was read."""
+    """One request: who carries it out, what holds here, who knows how dlm itself is, the id of its path, its query, its body
+    once it was read."""
 
     downloads: Downloads
     house: House
+    runtime: Runtime
     id: str
     query: Mapping[str, str]
     body: Any
@@ -177,6 +180,10 @@ async def _limit(asked: Asked) -> overview.LimitsOut:
     return overview.LimitsOut.of(await asked.downloads.limit(asked.body.rate or None, host=asked.body.host))
 
 
+async def _runtime(asked: Asked) -> RuntimeOut:
+    return await asked.runtime.look(asked.downloads)
+
+
 async def _examine(asked: Asked) -> overview.FindingsOut:
     return overview.FindingsOut.of(await asked.downloads.examine())
 
@@ -291,6 +298,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="settings", method="GET", path="/settings", scope=Scope.READ, run=_settings,
         answer=overview.SettingsOut, help="What new downloads are fetched with, and where they may go.",
+    ),
+    Command(
+        name="runtime", method="GET", path="/runtime", scope=Scope.READ, run=_runtime,
+        answer=RuntimeOut, help="How the daemon itself is: processes, queue, database, disks, and how late it is.",
     ),
     Command(
         name="examine", method="GET", path="/doctor", scope=Scope.ADMIN, run=_examine,

@@ -6,57 +6,56 @@ address in a label would be a secret told, and a series for each host would have
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter as Count
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import Counter, Gauge, ProcessCollector, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dlm.api.durations import Durations
 from dlm.api.events import ConnectionEvent, EventOut, ProgressEvent, RemovedEvent, StatusEvent, WarningEvent
 from dlm.api.feed import Feed
+from dlm.api.networks import NETWORKS, network_of
 from dlm.api.problem import problem_of
 from dlm.api.refused import Refused
 from dlm.api.rest import problem_response, require
 from dlm.api.scope import Scope
+from dlm.model.address import host_of
 from dlm.model.error import DlmError
 from dlm.model.phase import FINAL_PHASES, Phase
 from dlm.ports import Clock, Downloads
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LAG_TICK = 0.25
-"""Seconds between two looks at how late the event loop is."""
 _ENDS = frozenset(phase.value for phase in FINAL_PHASES)
-_LATE = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
-_TAKEN = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
 class Metrics:
-    """One registry of its own, so that two applications in one process do not mix."""
+    """Counts in the registry of `durations`."""
 
-    def __init__(self, downloads: Downloads, clock: Clock) -> None:
+    def __init__(self, downloads: Downloads, clock: Clock, durations: Durations) -> None:
         self._downloads = downloads
         self._clock = clock
-        made = self._registry = CollectorRegistry()
+        self._durations = durations
+        made = self._registry = durations.registry
         ProcessCollector(registry=made)
         self._bytes = Counter("dlm_downloaded_bytes", "Bytes that have come into files", registry=made)
         self._steps = Counter("dlm_transitions", "Changes of phase", ["to", "cause"], registry=made)
         self._errors = Counter("dlm_failures", "Downloads that failed for good", ["kind"], registry=made)
         self._retries = Counter("dlm_retries", "Downloads that wait to be tried again", ["kind"], registry=made)
-        self._connections = Counter("dlm_connections_closed", "Connections that are over", ["ended"], registry=made)
+        self._connections = Counter("dlm_connections_closed", "Connections that are over", ["ended", "network"], registry=made)
         self._warnings = Counter("dlm_warnings", "Warnings", ["code"], registry=made)
         self._phases = Gauge("dlm_downloads", "Downloads by phase", ["phase"], registry=made)
         self._speed = Gauge("dlm_speed_bytes_per_second", "What comes at this moment", registry=made)
-        self._open = Gauge("dlm_connections", "Connections at work", registry=made)
+        self._open = Gauge("dlm_connections", "Connections at work", ["network"], registry=made)
         self._active = Gauge("dlm_active_downloads", "Downloads that move", registry=made)
         self._carriers = Gauge("dlm_carriers", "Processes that carry downloads", registry=made)
         self._readers = Gauge("dlm_event_readers", "Clients that follow events", registry=made)
-        self._lag = Histogram("dlm_loop_lag_seconds", "How late the event loop is", buckets=_LATE, registry=made)
-        self._taken = Histogram("dlm_request_seconds", "What requests take", ["command"], buckets=_TAKEN, registry=made)
         self._seen: dict[str, int] = {}
+        self._running: dict[str, str] = {}
+        """The kind of network that what runs is fetched from, by the address that it was asked for with."""
 
     def observe(self, event: EventOut) -> None:
         """Count what happens. Called for every event, once."""
@@ -68,6 +67,10 @@ class Metrics:
                 self._bytes.inc(max(0, event.downloaded - before) if before is not None else 0)
             case StatusEvent():
                 self._steps.labels(event.target, event.cause).inc()
+                if event.target == Phase.RUNNING.value:
+                    self._running[event.download_id] = network_of(host_of(event.download.uri))
+                else:
+                    self._running.pop(event.download_id, None)
                 if event.target == Phase.FAILED.value:
                     self._errors.labels(event.error.kind if event.error else "unknown").inc()
                 if event.target == Phase.WAITING.value:
@@ -75,11 +78,12 @@ class Metrics:
                 if event.target in _ENDS:
                     self._end(event)
             case ConnectionEvent():
-                self._connections.labels("failed" if event.error else "done").inc()
+                self._connections.labels("failed" if event.error else "done", network_of(event.host)).inc()
             case WarningEvent():
                 self._warnings.labels(event.code).inc()
             case RemovedEvent():
                 self._seen.pop(event.download_id, None)
+                self._running.pop(event.download_id, None)
 
     def _end(self, event: StatusEvent) -> None:
         before = self._seen.pop(event.download_id, 0)
@@ -94,26 +98,27 @@ class Metrics:
             try:
                 return await run()
             finally:
-                self._taken.labels(command).observe(perf_counter() - began)
+                self._durations.request(command, perf_counter() - began)
 
         return answer()
 
     async def run(self) -> None:
         """Look how late the event loop is, until cancelled."""
-        while True:
-            due = self._clock.monotonic() + LAG_TICK
-            await asyncio.sleep(LAG_TICK)
-            self._lag.observe(max(0.0, self._clock.monotonic() - due))
+        await self._durations.watch(self._clock, lambda: bool(self._running))
 
     async def text(self, feed: Feed) -> bytes:
         """What Prometheus reads. Raises `DlmError` when the database cannot be asked."""
         stats = await self._downloads.stats()
-        samples = (await self._downloads.samples()).values()
+        samples = await self._downloads.samples()
         counts = Count({phase.value: count for phase, count in stats.phases.items()})
         for phase in Phase:
             self._phases.labels(phase.value).set(counts[phase.value])
-        self._speed.set(sum(each.smoothed_speed for each in samples))
-        self._open.set(sum(len(each.connections) for each in samples))
+        self._speed.set(sum(each.smoothed_speed for each in samples.values()))
+        open_ = Count[str]()
+        for id, sample in samples.items():
+            open_[self._running.get(id, "unknown")] += len(sample.connections)
+        for network in (*NETWORKS, "unknown"):
+            self._open.labels(network).set(open_[network])
         self._active.set(stats.active)
         self._carriers.set(stats.carriers)
         self._readers.set(feed.readers)

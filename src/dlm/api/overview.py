@@ -23,6 +23,14 @@ class LimitsOut(Outgoing, frozen=True, kw_only=True):
         return cls(total=rates.total, hosts=dict(rates.hosts))
 
 
+class WorkerOut(Outgoing, frozen=True, kw_only=True):
+    """A child process that carries downloads: how many, and what part of a core it used lately."""
+
+    pid: int
+    downloads: int
+    busy: float
+
+
 class QueueOut(Outgoing, frozen=True, kw_only=True):
     """The queue in numbers: downloads by phase, and what moves now."""
 
@@ -30,12 +38,19 @@ class QueueOut(Outgoing, frozen=True, kw_only=True):
     active: int
     speed: float
     carriers: int
+    workers: list[WorkerOut]
 
     @classmethod
     def of(cls, stats: Stats) -> QueueOut:
         """As it stands."""
         counts = {phase.value: count for phase, count in stats.phases.items()}
-        return cls(phases=counts, active=stats.active, speed=round(stats.speed, 1), carriers=stats.carriers)
+        return cls(
+            phases=counts,
+            active=stats.active,
+            speed=round(stats.speed, 1),
+            carriers=stats.carriers,
+            workers=[WorkerOut(pid=each.pid, downloads=each.downloads, busy=each.busy) for each in stats.crew],
+        )
 
 
 class PreviewOut(Outgoing, frozen=True, kw_only=True):

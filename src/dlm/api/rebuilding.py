@@ -23,7 +23,7 @@ from dlm.model.event import (
 )
 from dlm.model.message import ConnectionEnded, ConnectionView, Progressed
 from dlm.model.phase import Cause, Intent, Phase
-from dlm.model.queue import Constraint, Explanation, Finding, Ordered, Rates, Standing, Stats, Trial
+from dlm.model.queue import CarrierView, Constraint, Explanation, Finding, Ordered, Rates, Standing, Stats, Trial
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Mirror, Part, Resource, Validator, Verification, Verified
 from dlm.model.span import Span
@@ -101,7 +101,8 @@ def rates_of(told: overview.LimitsOut) -> Rates:
 
 def stats_of(told: overview.QueueOut) -> Stats:
     """The queue there in numbers."""
-    return Stats({Phase(each): count for each, count in told.phases.items()}, told.speed, told.active, told.carriers)
+    crew = tuple(CarrierView(each.pid, each.downloads, each.busy) for each in told.workers)
+    return Stats({Phase(each): count for each, count in told.phases.items()}, told.speed, told.active, told.carriers, crew)
 
 
 def explanation_of(told: answers.ExplanationOut) -> Explanation:

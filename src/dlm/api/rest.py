@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from dlm.api.idempotency import Answers
 from dlm.api.problem import MEDIA_TYPE, Problem, problem, problem_of
 from dlm.api.reading import House
 from dlm.api.refused import Refused
+from dlm.api.runtime import Runtime
 from dlm.api.scope import Scope
 from dlm.api.writing import encoded
 from dlm.model.error import DlmError
@@ -43,7 +44,7 @@ class Timing(Protocol):
         """The same answer; what it took is noted."""
 
 
-def routes(downloads: Downloads, house: House, timing: Timing) -> list[Route]:
+def routes(downloads: Downloads, house: House, runtime: Runtime, timing: Timing) -> list[Route]:
     """A route for each path, with all of its methods."""
     answers = Answers()
     by_path: dict[str, dict[str, Command]] = {}
@@ -51,19 +52,24 @@ def routes(downloads: Downloads, house: House, timing: Timing) -> list[Route]:
         by_path.setdefault(command.path, {})[command.method] = command
     return [
         Route(
-            ROOT + path, _endpoint(commands, downloads, house, answers, timing), methods=list(commands), include_in_schema=False
+            ROOT + path,
+            _endpoint(commands, partial(Asked, downloads, house, runtime), answers, timing),
+            methods=list(commands),
+            include_in_schema=False,
         )
         for path, commands in by_path.items()
     ]
 
 
-def _endpoint(commands: dict[str, Command], downloads: Downloads, house: House, answers: Answers, timing: Timing) -> Answering:
+def _endpoint(
+    commands: dict[str, Command], ask: Callable[[str, Mapping[str, str], object], Asked], answers: Answers, timing: Timing
+) -> Answering:
     async def answer(request: Request) -> Response:
         command = commands["GET" if request.method == "HEAD" else request.method]
         try:
             require(request, command.scope)
             body = await _body(request, command)
-            asked = Asked(downloads, house, request.path_params.get("id", ""), request.query_params, body)
+            asked = ask(request.path_params.get("id", ""), request.query_params, body)
             _known(request, command)
             run = partial(_carried_out, command, asked, request)
             return await timing.timed(command.name, lambda: answers.once(request, body, run))

@@ -49,10 +49,11 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Checkpointed:
-    """The bytes that the checkpoint claims have been synced: they may be recorded now."""
+    """The bytes that the checkpoint claims have been synced, which took so many seconds: they may be recorded now."""
 
     id: DownloadId
     checkpoint: Checkpoint
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,13 +131,24 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
+class CarrierView:
+    """A process that carries downloads: its number, how many it carries, what part of a core it used lately."""
+
+    pid: int
+    downloads: int
+    busy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
-    """The queue in numbers. `speed` (bytes a second) and `carriers` (processes at work) are of this moment."""
+    """The queue in numbers. `speed` (bytes a second) and `carriers` (processes at work) are of this moment; `crew` are those of
+    them that are child processes."""
 
     phases: Mapping[Phase, int]
     speed: float = 0.0
     active: int = 0
     carriers: int = 0
+    crew: tuple[CarrierView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

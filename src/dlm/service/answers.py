@@ -11,7 +11,7 @@ from dlm.model.phase import Phase
 from dlm.model.queue import Stats
 from dlm.model.resource import STRENGTH, Pieces, Resource, Verification, Verified, strongest
 from dlm.policy.naming import safe_name
-from dlm.ports import Story
+from dlm.ports import Story, Worker
 from dlm.service.enlisting import check
 from dlm.service.live import samples
 from dlm.service.means import Means
@@ -24,11 +24,13 @@ async def show(means: Means, reference: str) -> Story:
     return Story(download, await means.repository.checkpoint_of(id), tuple(await means.repository.story(id)))
 
 
-async def stats(means: Means, carriers: int) -> Stats:
-    """See `ports.Downloads.stats`. `carriers` is how many processes carry the queue for this one."""
+async def stats(means: Means, pool: Worker | None) -> Stats:
+    """See `ports.Downloads.stats`. `pool` carries the queue, while that is worked here."""
     moving = await samples(means)
     speed = sum(each.progress.instantaneous_speed for each in moving.values())
-    return Stats(await means.queue.counts(), speed=speed, active=len(moving), carriers=carriers)
+    counts = await means.queue.counts()
+    carriers, crew = (pool.carriers, pool.crew) if pool is not None else (0, ())
+    return Stats(counts, speed=speed, active=len(moving), carriers=carriers, crew=crew)
 
 
 async def preview(means: Means, spec: DownloadSpec) -> Resource:

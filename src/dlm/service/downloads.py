@@ -175,7 +175,7 @@ class LocalDownloads:
 
     async def stats(self) -> Stats:
         """See `ports.Downloads`."""
-        return await answers.stats(self._means, self._pool.carriers if self._pool is not None else 0)
+        return await answers.stats(self._means, self._pool)
 
     async def preview(self, spec: DownloadSpec) -> Resource:
         """See `ports.Downloads`."""

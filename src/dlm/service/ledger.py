@@ -63,8 +63,12 @@ class Ledger:
         """See `ports.Reporter`."""
         means = self._means
         match message:
-            case Resolved() | Checkpointed():
+            case Resolved():
                 await means.repository.checkpoint(message.id, message.checkpoint, owner=means.owner)
+            case Checkpointed():
+                began = means.clock.monotonic()
+                await means.repository.checkpoint(message.id, message.checkpoint, owner=means.owner)
+                means.measures.checkpointed(message.took + means.clock.monotonic() - began)
             case Completing() | Published():
                 (error,) = await self.commit_all([message])
                 if error is not None:

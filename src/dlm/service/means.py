@@ -43,6 +43,19 @@ class Rules:
         return Regime() if self.timetable is None or self.zone is None else at(self.timetable, self.zone, now)
 
 
+def _unheard(_seconds: float) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """Who is told what was measured, in seconds: what a transaction took until it was durable (told in another thread), and a
+    checkpoint from the moment that it describes until it was recorded."""
+
+    committed: Callable[[float], None] = _unheard
+    checkpointed: Callable[[float], None] = _unheard
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """The adapters and the shared state. `is_alive` tells whether the process of an owner's name still runs."""
@@ -62,6 +75,7 @@ class Means:
     needs_network: Callable[[str], bool]
     rules: Rules
     bus: EventBus = field(default_factory=EventBus)
+    measures: Measures = field(default_factory=Measures)
     samples: Samples = field(default_factory=Samples)
     """Of everything that this process carries."""
 

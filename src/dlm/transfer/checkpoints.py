@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Executor
 
 from dlm.model.download import Checkpoint, DownloadId
@@ -36,8 +37,10 @@ class Checkpointer:
         """One checkpoint: what was done when it began is durable and recorded when it returns."""
         covered = self._gate.uncommitted
         checkpoint = self._work.checkpoint()
+        clock = asyncio.get_running_loop()
+        began = clock.time()
         await self._step.run(self._work.sink.sync)
-        await self._reporter.commit(Checkpointed(self._id, checkpoint))
+        await self._reporter.commit(Checkpointed(self._id, checkpoint, clock.time() - began))
         self._gate.committed(covered)
         return checkpoint
 

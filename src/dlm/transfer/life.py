@@ -19,7 +19,7 @@ from dlm.model.address import host_of, without_credentials
 from dlm.model.download import DownloadId, DownloadSpec
 from dlm.model.error import DlmError, NotSmall, PartLost, Verdict
 from dlm.model.message import Start
-from dlm.model.queue import Rates
+from dlm.model.queue import CarrierView, Rates
 from dlm.model.resource import Mirror, Resource
 from dlm.policy.continuity import may_continue
 from dlm.policy.described import is_description
@@ -77,6 +77,11 @@ class InlineWorker:
     def carriers(self) -> int:
         """See `ports.Worker`. This process is the only one."""
         return 1
+
+    @property
+    def crew(self) -> tuple[CarrierView, ...]:
+        """See `ports.Worker`. There is none."""
+        return ()
 
     async def close(self) -> None:
         """See `ports.Worker`. What lives have opened they have closed themselves."""

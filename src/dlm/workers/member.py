@@ -75,6 +75,11 @@ class Member:
         return Burden(len(self._errands), self._busy)
 
     @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
     def living(self) -> bool:
         """Whether it can be given anything."""
         return self._burial is None

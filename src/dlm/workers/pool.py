@@ -14,7 +14,7 @@ from dlm.model.address import host_of
 from dlm.model.download import DownloadId
 from dlm.model.error import Conflict, InvalidRequest, WorkerLost
 from dlm.model.message import Progressed, Start
-from dlm.model.queue import Rates
+from dlm.model.queue import CarrierView, Rates
 from dlm.ports import Clock, Reporter
 from dlm.workers.dealing import Stream, is_noticeable, portions
 from dlm.workers.member import Member
@@ -140,6 +140,12 @@ class WorkerPool:
     def carriers(self) -> int:
         """See `ports.Worker`."""
         return sum(member.living for member in self._members)
+
+    @property
+    def crew(self) -> tuple[CarrierView, ...]:
+        """See `ports.Worker`."""
+        living = [member for member in self._members if member.living]
+        return tuple(CarrierView(each.pid, each.burden.active, round(each.burden.busy, 3)) for each in living)
 
     async def close(self) -> None:
         """See `ports.Worker`. What is still being carried is stopped cleanly, and raises `WorkerLost`."""

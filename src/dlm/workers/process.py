@@ -36,6 +36,10 @@ _AFTER_KILL = 5.0
 class Process(Protocol):
     """What a pool needs to know of a child."""
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
     def kill(self) -> None:
         """End it at once. Harmless when it has ended."""
 
