@@ -350,3 +350,25 @@ def test_the_health_of_the_daemon_is_told_to_anybody_and_its_queue_to_readers(tm
         assert (await house.ask("GET", "/health")).json["queue"] == {Phase.PENDING.value: 1}
 
     served(tmp_path, story)
+
+
+def test_many_additions_hold_nobody_up(tmp_path: Path) -> None:
+    """While thousands are read and told, everything else has its turn many times, and not once or twice."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def story(house: Served) -> None:
+        async with house.application.running():
+            counting = asyncio.create_task(count())
+            body = {"downloads": [{"uris": [f"mem://host/{number}"], "paused": True} for number in range(2000)]}
+            reply = await house.ask("POST", f"{ROOT}/downloads/bulk", body=said(body))
+            counting.cancel()
+        assert (reply.status, len(reply.json["added"])) == (201, 2000)
+        assert turns > 80
+
+    served(tmp_path, story)

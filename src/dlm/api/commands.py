@@ -12,6 +12,7 @@ from dlm.api import answers, asks, cursors, events, imports, overview
 from dlm.api.reading import MOST, PAGE, House, add_request, change_of, lane_of, query_of, selection_of, spec_of
 from dlm.api.runtime import Runtime, RuntimeOut
 from dlm.api.scope import Scope
+from dlm.api.turns import bit_by_bit
 from dlm.model.address import refuse_control
 from dlm.model.download import Download
 from dlm.model.error import InvalidRequest
@@ -63,8 +64,10 @@ async def _add(asked: Asked) -> answers.AddedOut:
 
 
 async def _add_many(asked: Asked) -> answers.BulkOut:
-    added = await asked.downloads.add([add_request(each, asked.house) for each in asked.body.downloads])
-    return answers.BulkOut(added=[answers.AddedOut.of(each) for each in added])
+    house = asked.house.for_one_request()
+    requests = await bit_by_bit(asked.body.downloads, lambda each: add_request(each, house))
+    added = await asked.downloads.add(requests)
+    return answers.BulkOut(added=await bit_by_bit(added, answers.AddedOut.of))
 
 
 async def _import(asked: Asked) -> imports.ImportedOut:

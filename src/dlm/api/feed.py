@@ -24,6 +24,8 @@ from dlm.ports import Clock, DownloadQuery, Downloads
 
 CAPACITY = 1_000
 """Lines kept for a reader."""
+TOGETHER = 50
+"""Events that are told in one go."""
 METRICS = 1.0
 """Seconds between two of `download_metrics`, and between two looks at whether each reader may still read."""
 _ENDS = frozenset(phase.value for phase in FINAL_PHASES)
@@ -132,10 +134,15 @@ class Feed:
             self._note(each.id, each.group, each.uri)
         metrics = asyncio.create_task(self._measure())
         try:
+            together = 0
             async for event in self._downloads.events(-1):
                 out = told(event)
                 self._observe(out)
                 self._publish(out)
+                # Thousands may wait here, after one command: everything else has its turn in between.
+                together = (together + 1) % TOGETHER
+                if not together:
+                    await asyncio.sleep(0)
         finally:
             metrics.cancel()
             self.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from msgspec import UNSET
@@ -52,9 +52,22 @@ class House:
 
     settings: Settings
     roots: tuple[str, ...]
+    known: dict[str | None, str] | None = None
+    """Directories that were found to be within a root, where that need not be looked at again."""
+
+    def for_one_request(self) -> House:
+        """The same, but each directory is looked at once: links do not change within a request that names it often."""
+        return replace(self, known={})
 
     def directory(self, wanted: str | None) -> str:
         """The absolute directory. Raises `InvalidRequest` unless it is within a root, links and dots resolved."""
+        if self.known is None:
+            return self._within(wanted)
+        if wanted not in self.known:
+            self.known[wanted] = self._within(wanted)
+        return self.known[wanted]
+
+    def _within(self, wanted: str | None) -> str:
         refuse_control(wanted or "", "the directory")
         path = os.path.normpath(os.path.join(self.settings.directory, wanted or ""))
         real = os.path.realpath(path)

@@ -18,14 +18,16 @@ from dlm.service.means import Means
 from dlm.service.parts import discard, discard_part
 
 TOGETHER = 200
-"""Downloads removed at once, so that they share their commits."""
+"""Downloads removed at once, so that they share their commits, and added without a pause."""
 RELEASE = 10.0
 """Seconds within which another process lets go of what is to be removed, or it is not removed."""
 
 
 async def add(means: Means, requests: Sequence[AddRequest]) -> list[Added]:
     """See `ports.Downloads.add`."""
-    for request in requests:
+    for number, request in enumerate(requests, 1):
+        if number % TOGETHER == 0:  # nothing else moves in this process meanwhile
+            await asyncio.sleep(0)
         check(request.spec, means.sources, request.pieces)
         if request.spec.streams_out:
             raise InvalidRequest("the queue cannot stream to standard output: write dlm get, or choose a file name")
