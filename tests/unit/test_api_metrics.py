@@ -52,7 +52,7 @@ def test_what_happened_is_counted_and_what_stands_is_told(tmp_path: Path) -> Non
                 ]
             )
             await served.downloads.run(stay=False)
-            await asyncio.sleep(1)
+            await asyncio.sleep(1.5)
             told = values((await served.ask("GET", "/metrics")).body)
         assert told["dlm_downloads{phase=completed}"] == 1
         assert told["dlm_downloads{phase=failed}"] == 1

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, Histogram
 from dlm.model.value import dataclass
 from dlm.ports import Clock
 
-TICK = 0.25
+TICK = 1.0
 BUSY_TICK = 0.05
-"""Seconds between two looks at how late the event loop is, and while something moves."""
+"""Seconds between two looks at how late the event loop is, and while something moves: an idle daemon is to sleep."""
 KEPT = 1200
 """Looks that are kept: those of the last minute, while something moves."""
 _LATE = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)

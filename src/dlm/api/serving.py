@@ -141,7 +141,7 @@ async def _run(
         stopping.cancel()
         ending()
         for server in servers:
-            server.should_exit = True
+            server.stop()
         working.cancel()
         await asyncio.gather(working, *serving, starting, stopping, return_exceptions=True)
 
@@ -166,6 +166,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.listening = asyncio.Event()
         self._own = sockets
+        self._ending = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -177,8 +178,19 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.listening.set()
 
+    async def main_loop(self) -> None:
+        """Until `stop`. uvicorn's own looks ten times a second; an idle daemon only renews the date that answers bear."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1.0)
+
+    def stop(self) -> None:
+        """Accept nothing any more, and end."""
+        self.should_exit = True
+        self._ending.set()
+
     async def serve_sockets(self) -> None:
-        """Serve until `should_exit`."""
+        """Serve until `stop`."""
         await self.serve(self._own)
 
     def addresses(self) -> list[str]:
@@ -263,8 +275,7 @@ def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         made = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-        # Connections inherit it. asyncio sets it on none of them, because their `proto` is 0 as that of this one, and then an
-        # answer whose head and body leave apart waits 40 ms for the client to acknowledge the head.
+        # Connections inherit it. asyncio sets it on none whose `proto` is 0: a body then waits 40 ms for the head's ACK.
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         raise InvalidRequest(f"--listen: {host}:{port} cannot be had: {error.strerror or error}") from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
+from dlm.model.download import Download, DownloadId
 from dlm.model.error import DownloadNotFound
 from dlm.model.event import Event, PhaseChanged
 from dlm.model.queue import Question
@@ -67,11 +67,17 @@ class Follower:
         """The next of what was recorded; nothing when that was all. What is removed by now has no story any more."""
         events: list[PhaseChanged] = []
         while not events and (page := await self._means.repository.events_since(self._since, PAGE)):
-            for transition in page:
-                with suppress(DownloadNotFound):
-                    events.append(PhaseChanged(await self._means.repository.get(transition.id), transition))
+            ids = list(dict.fromkeys(transition.id for transition in page))
+            downloads = dict(zip(ids, await asyncio.gather(*map(self._known, ids)), strict=True))
+            events += (PhaseChanged(known, each) for each in page if (known := downloads[each.id]) is not None)
             self._since = page[-1].seq
         return events
+
+    async def _known(self, id: DownloadId) -> Download | None:
+        try:
+            return await self._means.repository.get(id)
+        except DownloadNotFound:
+            return None
 
     async def _newest(self) -> int:
         """The number of the newest transition, found by halving."""
