@@ -11,7 +11,8 @@ import time
 
 from dlm.app import open_downloads
 from dlm.cli.configuration import load
-from dlm.ports import DownloadQuery, Downloads
+from dlm.model.query import DownloadQuery
+from dlm.ports import Downloads
 
 READ_EVERY = 1 / 15
 BURN = 0.02

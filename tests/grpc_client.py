@@ -36,7 +36,7 @@ class Called:
         self.feed = self.served.application.feed
         kept = ApiHouse(Settings(directory="/d", state=f"{folder}/dlm.db"), ("/d",))
         doors = Doors(self.tokens, ["nas.example.org"], house.clock)
-        self.servicer = Servicer(self.downloads, kept, self.feed, doors)
+        self.servicer = Servicer(self.downloads, kept, self.served.application.runtime, self.feed, doors)
         self.address = ""
         self._stack = AsyncExitStack()
 

@@ -14,10 +14,11 @@ from random import Random
 from dlm.model.download import Download, DownloadSpec
 from dlm.model.error import UnsupportedUri
 from dlm.model.phase import Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import AddRequest
 from dlm.policy.naming import numbered
 from dlm.policy.windows import parse
-from dlm.ports import Clock, DownloadQuery, Folders, Source
+from dlm.ports import Clock, Folders, Source
 from dlm.protocols.memory import MemoryFile, MemorySource
 from dlm.protocols.registry import folders_of
 from dlm.service.downloads import LocalDownloads

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from dlm.cli.places import state_file
 from dlm.model.download import Download
-from dlm.ports import DownloadQuery
+from dlm.model.query import DownloadQuery
 from dlm.storage.repository import SqliteState
 from tests.conftest import SOURCES
 

@@ -135,7 +135,7 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
             from dlm.api.grpc.servicer import Servicer
             from dlm.api.grpc.serving import serving
 
-            servicer = Servicer(downloads, house, application.feed, Doors(tokens, names, clock))
+            servicer = Servicer(downloads, house, application.runtime, application.feed, Doors(tokens, names, clock))
             async with serving(servicer, replace(listening, address=grpc)) as address:
                 yield (address,)
 

@@ -25,12 +25,13 @@ from dlm.model.error import DlmError, InvalidRequest, error_named
 from dlm.model.event import ConnectionClosed, Event, Lagged, PhaseChanged, ProgressMade, RuntimeWarned
 from dlm.model.message import Progressed
 from dlm.model.phase import FINAL_PHASES, Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import AddRequest, Selection
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest
 from dlm.model.settings import Settings
 from dlm.model.sorting import Sort
-from dlm.ports import DownloadQuery, Downloads
+from dlm.ports import Downloads
 
 LOOK = 5.0
 """Seconds after which it is asked how a download stands, whatever has been heard of it."""

@@ -16,6 +16,7 @@ from dlm.model.event import Event, Transition
 from dlm.model.listing import Entry
 from dlm.model.message import Commitment, Completing, Expanded, News, Progressed, Published, Start
 from dlm.model.phase import Cause, Intent, Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import (
     Added,
     AddRequest,
@@ -36,7 +37,6 @@ from dlm.model.queue import (
 from dlm.model.rank import Lane
 from dlm.model.recursion import Frontier
 from dlm.model.resource import Mirror, Pieces, Resource, Verified
-from dlm.model.sorting import NEWEST_FIRST, Cursor, Sort
 from dlm.model.span import Span
 from dlm.model.value import dataclass
 
@@ -355,24 +355,6 @@ class Network(Protocol):
 
 
 # --- state is kept ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadQuery:
-    """Which downloads, in which order: all conditions must hold; `None` is no condition.
-
-    A page begins behind `before`, the last of the page before. What has moved to another place since may be missed or come
-    twice; nothing else is, if `before` is a `Cursor`. An id alone means where that download stands now.
-    """
-
-    phases: frozenset[Phase] | None = None
-    directory: str | None = None
-    group: str | None = None
-    text: str | None = None
-    """What the name or the address contains, whatever the case."""
-    before: DownloadId | Cursor | None = None
-    limit: int = 1000
-    sort: Sort = NEWEST_FIRST
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from dlm.model.download import Download, DownloadId
 from dlm.model.error import Conflict, DigestMismatch, DlmError, DownloadNotFound, InvalidRequest, NotFound, StorageError
 from dlm.model.event import DownloadAdded, DownloadRemoved, Event, PhaseChanged, ProgressMade
 from dlm.model.phase import Intent, Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Change, Rates, Selection
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Verification
 from dlm.model.sorting import Cursor, Sort, SortKey
-from dlm.ports import DownloadQuery, Downloads
+from dlm.ports import Downloads
 from tests.contracts.repository_sorting import ordered
 from tests.house import CONTENT, URI, House, spec, wish
 

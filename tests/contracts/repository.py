@@ -13,11 +13,12 @@ import pytest
 from dlm.model.download import Checkpoint, Download, DownloadId, DownloadSpec, Fault, Place, new_id
 from dlm.model.error import Conflict, DownloadNotFound
 from dlm.model.phase import Cause, Intent, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Change
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest, Mirror, Part, Pieces, Resource, Validator, Verification, Verified
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, Queue, Repository
+from dlm.ports import Queue, Repository
 
 Scenario = Callable[[Repository], Awaitable[None]]
 Play = Callable[[Scenario], None]

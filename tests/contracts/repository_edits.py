@@ -10,11 +10,12 @@ import pytest
 
 from dlm.model.error import Conflict, InvalidRequest
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, TRANSITIONS, Cause, Intent, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Change
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Digest
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, Repository
+from dlm.ports import Repository
 from tests.contracts.queue import in_phase
 from tests.contracts.repository import FAULT, VERIFIED, Play, StateSuite, Wall, a_checkpoint, a_download, causes
 

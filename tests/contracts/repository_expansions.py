@@ -10,8 +10,9 @@ from dlm.model.download import Download, new_id
 from dlm.model.error import Conflict, DownloadNotFound
 from dlm.model.message import Expanded
 from dlm.model.phase import Cause, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.recursion import Folder, Frontier, Recursion, Tally
-from dlm.ports import DownloadQuery, Repository
+from dlm.ports import Repository
 from tests.contracts.repository import Play, StateSuite, a_download
 
 ROOT = Folder("https://h/d/")

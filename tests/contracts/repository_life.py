@@ -9,9 +9,10 @@ import pytest
 from dlm.model.download import new_id
 from dlm.model.error import Conflict, DlmError, DownloadNotFound, IllegalTransition
 from dlm.model.phase import CLAIMED_PHASES, Cause, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.rank import Lane
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, Repository, Step
+from dlm.ports import Repository, Step
 from tests.contracts.repository import FAULT, VERIFIED, Play, StateSuite, Wall, a_checkpoint, a_download, causes, claim
 
 

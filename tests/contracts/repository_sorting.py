@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from dlm.model.download import Download
 from dlm.model.error import DownloadNotFound
 from dlm.model.phase import Cause, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.sorting import Cursor, Sort, SortKey
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, Repository
+from dlm.ports import Repository
 from tests.contracts.repository import Play, StateSuite, a_checkpoint, a_download
 
 SORTS = [Sort(key, descending) for key in SortKey for descending in (False, True)]

@@ -22,7 +22,7 @@ from dlm.model.download import Checkpoint, Download
 from dlm.model.error import IllegalTransition, StorageError
 from dlm.model.event import Transition
 from dlm.model.phase import Cause, Intent, Phase, advance
-from dlm.ports import DownloadQuery
+from dlm.model.query import DownloadQuery
 from dlm.storage.repository import SqliteState
 from tests.power.acknowledged import Acknowledged, Aspect
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from dlm.model.phase import Phase
-from dlm.ports import DownloadQuery
+from dlm.model.query import DownloadQuery
 from dlm.storage.repository import SqliteRepository
 from tests.hostile import HostileServer, content
 

@@ -21,9 +21,9 @@ import pytest
 
 from dlm.model.download import Download, DownloadId, DownloadSpec, new_id
 from dlm.model.phase import Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Selection
 from dlm.model.sorting import Sort, SortKey
-from dlm.ports import DownloadQuery
 from dlm.storage.repository import SqliteState
 from dlm.storage.sqlite import CACHE_KIBIBYTES
 

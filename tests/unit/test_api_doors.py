@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from dlm.api.admission import Head, Refusal, bearer, host_name, refusal
 from dlm.api.attempts import FREE, LAST_WAIT, Attempts
-from dlm.api.commands import COMMANDS, Command
+from dlm.api.command import Command
+from dlm.api.commands import COMMANDS
 from dlm.api.rest import ROOT
 from dlm.api.scope import Scope
 from dlm.api.tokens import Tokens

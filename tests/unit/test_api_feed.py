@@ -18,8 +18,9 @@ from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.event import Event, PhaseChanged, ProgressMade, Transition
 from dlm.model.message import Progressed
 from dlm.model.phase import Cause, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Stats
-from dlm.ports import DownloadQuery, Downloads
+from dlm.ports import Downloads
 
 IDS = ("a", "b", "c")
 GROUPS = {"a": "g", "b": "g", "c": None}

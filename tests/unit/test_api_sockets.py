@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from dlm.api.serving import tcp_socket
+from dlm.api.sockets import tcp_socket
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -12,11 +12,12 @@ from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
 from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade, RuntimeWarned
 from dlm.model.message import ConnectionView, Progressed
 from dlm.model.phase import Cause, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.resource import Pieces, Verification, Verified
 from dlm.model.settings import Settings
 from dlm.model.sorting import SortKey
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, Downloads, Outcome, Story
+from dlm.ports import Downloads, Outcome, Story
 from tests.queue_twin import QueueTwin
 
 

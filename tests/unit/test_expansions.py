@@ -15,9 +15,10 @@ from dlm.model.download import DownloadSpec
 from dlm.model.error import Denied, DlmError, InvalidRequest, NotFound, ServerFailed, StateUnusable
 from dlm.model.listing import Entry, Kind
 from dlm.model.phase import Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Selection
 from dlm.model.recursion import Recursion
-from dlm.ports import DownloadQuery, Outcome
+from dlm.ports import Outcome
 from dlm.protocols.memory import Fault, MemoryFile, MemorySource
 from dlm.service.downloads import LocalDownloads
 from tests.fakes import some_bytes

@@ -18,9 +18,10 @@ from typing import Any
 
 from dlm.model.error import Conflict, DiskFull, DownloadNotFound
 from dlm.model.phase import Cause, Intent
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Change
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, HostPolicy
+from dlm.ports import HostPolicy
 from dlm.storage.repository import SqliteState
 from tests.contracts.disks import fill, small_disk
 from tests.contracts.repository import a_checkpoint, a_download, causes

@@ -16,8 +16,8 @@ import pytest
 
 from dlm.model.download import Download
 from dlm.model.phase import Cause, Intent, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery
 from dlm.storage.repository import SqliteRepository
 from tests.contracts.repository import a_checkpoint, a_download, causes
 

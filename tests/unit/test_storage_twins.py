@@ -17,11 +17,12 @@ from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
 from dlm.model.error import DlmError
 from dlm.model.event import Transition
 from dlm.model.phase import CLAIMED_PHASES, FINAL_PHASES, Cause, Intent, Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Change, Selection, Standing
 from dlm.model.rank import Lane, Priority
 from dlm.model.resource import Pieces, Verification, Verified
 from dlm.model.span import Span
-from dlm.ports import DownloadQuery, HostPolicy
+from dlm.ports import HostPolicy
 from dlm.storage.memory import MemoryState
 from dlm.storage.repository import SqliteState
 from tests.contracts.repository import State, Wall, a_checkpoint, a_download

@@ -46,15 +46,15 @@ class Application:
         self._metrics = Metrics(downloads, clock, durations)
         self.feed = Feed(downloads, clock, self._metrics.observe)
         """What happens, for all who read it."""
-        self._runtime = Runtime(house, clock, durations, lambda: self.feed.readers)
+        self.runtime = Runtime(house, clock, durations, lambda: self.feed.readers)
         app = Starlette(
             routes=[
-                *rest.routes(downloads, house, self._runtime, self._metrics),
+                *rest.routes(downloads, house, self.runtime, self._metrics),
                 *streams.routes(self.feed),
                 *page.routes(),
                 Route("/openapi.json", _openapi, methods=["GET"]),
                 metrics.route(self._metrics, self.feed),
-                Route("/health", _health(downloads, self._runtime), methods=["GET"]),
+                Route("/health", _health(downloads, self.runtime), methods=["GET"]),
             ],
             exception_handlers={HTTPException: rest.unmatched, Exception: rest.unmatched},
         )
@@ -66,7 +66,7 @@ class Application:
 
     def listens(self, addresses: Sequence[str]) -> None:
         """It is reached there from now on."""
-        self._runtime.listening = tuple(addresses)
+        self.runtime.listening = tuple(addresses)
 
     def end(self) -> None:
         """Let those go who listen to what happens: dlm is stopping."""

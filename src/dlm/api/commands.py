@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dlm.api import answers, asks, cursors, events, imports, overview
-from dlm.api.reading import MOST, PAGE, House, add_request, change_of, lane_of, query_of, selection_of, spec_of
-from dlm.api.runtime import Runtime, RuntimeOut
+from dlm.api.command import Asked, Command
+from dlm.api.reading import MOST, PAGE, add_request, change_of, lane_of, query_of, selection_of, spec_of
+from dlm.api.runtime import RuntimeOut
 from dlm.api.scope import Scope
 from dlm.api.turns import bit_by_bit
 from dlm.model.address import refuse_control
@@ -19,41 +19,6 @@ from dlm.model.error import InvalidRequest
 from dlm.model.phase import Order, Phase
 from dlm.model.queue import Ordered, Selection
 from dlm.model.sorting import NEWEST_FIRST, Cursor, SortKey
-from dlm.model.value import dataclass
-from dlm.ports import Downloads
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: who carries it out, what holds here, who knows how dlm itself is, the id of its path, its query, its body
-    once it was read."""
-
-    downloads: Downloads
-    house: House
-    runtime: Runtime
-    id: str
-    query: Mapping[str, str]
-    body: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One row. `path` is below /api/v1; `{id}` in it is a download. `query` names parameters, with their help."""
-
-    name: str
-    method: str
-    path: str
-    scope: Scope
-    help: str
-    run: Callable[[Asked], Awaitable[object]]
-    answer: Any
-    status: int = 200
-    body: Any = None
-    query: Mapping[str, str] = field(default_factory=dict)
-    heavy: bool = False
-    objects: int | None = None
-    """Whether its body may be large, as that of many additions; how many braces may be in one that is a list of objects."""
-
 
 # --- adding and seeing ------------------------------------------------------------------------------------------------
 

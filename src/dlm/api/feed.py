@@ -19,8 +19,9 @@ from dlm.api.events import EventOut, LaggedEvent, MetricsEvent, ProgressEvent, R
 from dlm.api.writing import encoded
 from dlm.model.error import DlmError
 from dlm.model.phase import FINAL_PHASES, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.value import dataclass
-from dlm.ports import Clock, DownloadQuery, Downloads
+from dlm.ports import Clock, Downloads
 
 CAPACITY = 1_000
 """Lines kept for a reader."""

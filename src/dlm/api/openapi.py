@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from dlm import __version__
-from dlm.api.commands import COMMANDS, Command
+from dlm.api.command import Command
+from dlm.api.commands import COMMANDS
 from dlm.api.events import EventOut
 from dlm.api.problem import MEDIA_TYPE, TITLES, Problem
 from dlm.api.rest import ROOT

@@ -15,6 +15,7 @@ from dlm.model.address import refuse_control
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
 from dlm.model.phase import Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import AddRequest, Change, Selection
 from dlm.model.rank import Lane, Priority
 from dlm.model.recursion import Recursion
@@ -23,7 +24,6 @@ from dlm.model.settings import SCHEMA, Scope, Settings
 from dlm.model.sorting import NEWEST_FIRST, Sort
 from dlm.model.units import parse_range
 from dlm.model.value import dataclass
-from dlm.ports import DownloadQuery
 
 WITHHELD = {
     "cookies": "names a file of this machine",

@@ -19,6 +19,7 @@ from dlm.model.error import DlmError, InvalidRequest, Unreachable
 from dlm.model.event import Event, Lagged, PhaseChanged
 from dlm.model.message import Progressed
 from dlm.model.phase import FINAL_PHASES, Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import (
     Added,
     AddRequest,
@@ -37,7 +38,7 @@ from dlm.model.rank import Lane
 from dlm.model.reference import prefix_of
 from dlm.model.resource import Pieces, Resource, Verified
 from dlm.model.units import check_rate
-from dlm.ports import DownloadQuery, Outcome, Story
+from dlm.ports import Outcome, Story
 
 Answer = TypeVar("Answer")
 _END = object()

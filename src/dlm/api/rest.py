@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dlm.api.commands import COMMANDS, Asked, Command
+from dlm.api.command import Asked, Command
+from dlm.api.commands import COMMANDS
 from dlm.api.idempotency import Answers
 from dlm.api.problem import MEDIA_TYPE, Problem, problem, problem_of
 from dlm.api.reading import House

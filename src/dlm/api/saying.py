@@ -10,12 +10,12 @@ from dlm.api import asks
 from dlm.api.reading import WITHHELD
 from dlm.model.download import DownloadSpec
 from dlm.model.error import InvalidRequest
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import AddRequest, Change, Selection
 from dlm.model.rank import Lane
 from dlm.model.reference import prefix_of
 from dlm.model.sorting import NEWEST_FIRST
 from dlm.model.units import check_rate
-from dlm.ports import DownloadQuery
 
 _PRESETS = DownloadSpec(uris=("",), directory="")
 

@@ -19,8 +19,8 @@ def complete_id(context: click.Context, _parameter: click.Parameter, incomplete:
     from dlm.cli.configuration import load
     from dlm.cli.verbs_queue import ask
     from dlm.model.error import DlmError
+    from dlm.model.query import DownloadQuery
     from dlm.model.text import printable
-    from dlm.ports import DownloadQuery
 
     try:
         settings = load(context.params)

@@ -11,9 +11,10 @@ from dlm.cli.faces import FetchFace
 from dlm.cli.facts import result_code
 from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.error import ExitCode, UnknownHostKey
+from dlm.model.query import DownloadQuery
 from dlm.model.resource import Pieces
 from dlm.model.settings import Settings
-from dlm.ports import DownloadQuery, Downloads, Outcome
+from dlm.ports import Downloads, Outcome
 
 
 class Fetch:

@@ -208,7 +208,7 @@ async def _awaited(downloads: Downloads, answers: Sequence[Ordered]) -> dict[Dow
     from time import monotonic
 
     from dlm.model.phase import CLAIMED_PHASES, Intent
-    from dlm.ports import DownloadQuery
+    from dlm.model.query import DownloadQuery
 
     held = {
         each.download.id: each.download

@@ -65,8 +65,8 @@ def phases_of(context: click.Context, words: Sequence[str]) -> frozenset[Phase] 
 @click.pass_context
 def list_downloads(context: click.Context, /, as_json: bool, **flags: Any) -> int:
     """List downloads, the newest first unless --sort says otherwise."""
+    from dlm.model.query import DownloadQuery
     from dlm.model.sorting import NEWEST_FIRST, Sort
-    from dlm.ports import DownloadQuery
 
     sort = NEWEST_FIRST if flags["sort"] is None else Sort.parse(flags["sort"])
 

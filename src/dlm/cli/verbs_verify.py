@@ -58,7 +58,7 @@ async def _recorded(downloads: Downloads, target: str, is_file: bool) -> tuple[s
 async def _fetched_as(downloads: Downloads, path: str) -> str:
     from dlm.model.error import InvalidRequest
     from dlm.model.phase import Phase
-    from dlm.ports import DownloadQuery
+    from dlm.model.query import DownloadQuery
 
     whole = os.path.realpath(path)
     query = DownloadQuery(phases=frozenset({Phase.COMPLETED}), limit=1_000_000)

@@ -13,8 +13,9 @@ from dlm.cli.working import QueueRun
 from dlm.model.error import DlmError, DownloadNotFound, ExitCode
 from dlm.model.event import ProgressMade
 from dlm.model.phase import Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.settings import Settings
-from dlm.ports import DownloadQuery, Downloads
+from dlm.ports import Downloads
 
 _LOOK = 5.0  # seconds between two looks for what moves and was not told of
 

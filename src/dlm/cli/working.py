@@ -13,8 +13,9 @@ from dlm.cli.faces import QueueFace
 from dlm.cli.facts import result_code
 from dlm.model.error import DlmError, ExitCode
 from dlm.model.phase import Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.settings import Settings
-from dlm.ports import DownloadQuery, Downloads
+from dlm.ports import Downloads
 
 _LOOK = 1.0  # seconds between two looks at the queue
 _REST = 50  # times as long as a look took none is taken, so that looking costs 2 % of a core at most

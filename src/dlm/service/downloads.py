@@ -10,10 +10,11 @@ from dlm.model.download import Download, DownloadId, DownloadSpec
 from dlm.model.event import Event, RuntimeWarned
 from dlm.model.message import Progressed
 from dlm.model.phase import Cause, Order
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Added, AddRequest, Change, Explanation, Finding, Ordered, Rates, Selection, Standing, Stats, Trial
 from dlm.model.rank import Lane
 from dlm.model.resource import Pieces, Resource, Verified
-from dlm.ports import DownloadQuery, Outcome, Story, Worker
+from dlm.ports import Outcome, Story, Worker
 from dlm.service import answers, live
 from dlm.service.means import Means
 

@@ -12,12 +12,13 @@ from dlm.model.error import Conflict, IllegalTransition
 from dlm.model.event import DownloadAdded, PhaseChanged
 from dlm.model.message import Child, Expanded, Listed
 from dlm.model.phase import FINAL_PHASES, Cause, Order, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.rank import Lane
 from dlm.model.recursion import Tally
 from dlm.model.resource import Pieces
 from dlm.policy.newer import Fetched, has_changed
 from dlm.policy.offspring import reworded, root_of
-from dlm.ports import DownloadQuery, Outcome
+from dlm.ports import Outcome
 from dlm.service.enlisting import requeue, stands
 from dlm.service.means import LEASE, Means
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from dlm.model.download import Download, DownloadId
+from dlm.model.query import DownloadQuery
 from dlm.model.sorting import NEWEST_FIRST, Cursor, Mark, Sort, SortKey
-from dlm.ports import DownloadQuery
 from dlm.storage import access, references, rows
 from dlm.storage.database import Statements
 from dlm.storage.encoding import encode_text

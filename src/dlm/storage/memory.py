@@ -12,11 +12,12 @@ from dlm.model.error import Conflict, DlmError, DownloadNotFound, IllegalTransit
 from dlm.model.event import Transition
 from dlm.model.message import Expanded
 from dlm.model.phase import Cause, Intent
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Change
 from dlm.model.recursion import Frontier
 from dlm.model.resource import Pieces, Verified
 from dlm.model.sorting import Cursor, Mark, Sort, SortKey
-from dlm.ports import DownloadQuery, Step
+from dlm.ports import Step
 from dlm.storage import changes
 from dlm.storage.changes import Move
 from dlm.storage.memory_queue import MemoryQueue

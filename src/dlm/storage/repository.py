@@ -12,10 +12,11 @@ from dlm.model.error import DlmError
 from dlm.model.event import Transition
 from dlm.model.message import Expanded
 from dlm.model.phase import Cause, Intent
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Change
 from dlm.model.recursion import Frontier
 from dlm.model.resource import Pieces, Verified
-from dlm.ports import DownloadQuery, Step
+from dlm.ports import Step
 from dlm.storage import access, adding, changes, frontiers, listing, recording, rows
 from dlm.storage.changes import Move
 from dlm.storage.database import Statements

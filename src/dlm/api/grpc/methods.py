@@ -12,13 +12,13 @@ from msgspec import Meta
 
 from dlm.api.answers import BulkOut, OrdersOut
 from dlm.api.asks import BulkIn, ChangeIn, Incoming, OrderIn, Reference, RemoveIn, SpecIn, Text
-from dlm.api.commands import COMMANDS, Asked, Command
+from dlm.api.command import Asked, Command
+from dlm.api.commands import COMMANDS
 from dlm.api.grpc.generated import downloads_pb2 as pb
 from dlm.api.grpc.messages import checked, members, message_of
-from dlm.api.reading import MOST, House
+from dlm.api.reading import MOST
 from dlm.model.error import InvalidRequest
 from dlm.model.value import dataclass
-from dlm.ports import Downloads
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of a message, either way, once it is unpacked."""
@@ -60,10 +60,13 @@ class Method:
     reading: Callable[[dict[str, Any]], Said]
     telling: Callable[[Any], object] = lambda answer: answer
 
-    async def carry_out(self, message: Message, downloads: Downloads, house: House) -> Message:
-        """The reply, which fits into a message. Raises what the command raises, and `InvalidRequest`."""
+    async def carry_out(self, message: Message, asked: Callable[[str, Mapping[str, str], Any], Asked]) -> Message:
+        """The reply, which fits into a message. `asked` makes a request of an id, a query and a body.
+
+        Raises what the command raises, and `InvalidRequest`.
+        """
         said = self.reading(members(message))
-        answer = await self.command.run(Asked(downloads, house, said.id, said.query or {}, said.body))
+        answer = await self.command.run(asked(said.id, said.query or {}, said.body))
         return fitted(message_of(self.reply, self.telling(answer)))
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Never
 import grpc
 from msgspec import Meta
 
+from dlm.api.command import Asked
 from dlm.api.events import EventOut, ProgressEvent
 from dlm.api.feed import Feed, Interest, Line, Reader
 from dlm.api.grpc.doors import Behaviour, Doors, Metadata
@@ -26,6 +27,7 @@ from dlm.api.grpc.statuses import refuse
 from dlm.api.problem import problem
 from dlm.api.reading import House
 from dlm.api.refused import Refused
+from dlm.api.runtime import Runtime
 from dlm.api.scope import Scope
 from dlm.api.streams import LARGEST_SEQ, MOST_READERS, InterestIn, lines_of
 from dlm.model.error import DlmError
@@ -44,9 +46,8 @@ class EventsIn(InterestIn, frozen=True, kw_only=True):
 class Servicer:
     """The service, for one `Downloads`."""
 
-    def __init__(self, downloads: Downloads, house: House, feed: Feed, doors: Doors) -> None:
-        self._downloads = downloads
-        self._house = house
+    def __init__(self, downloads: Downloads, house: House, runtime: Runtime, feed: Feed, doors: Doors) -> None:
+        self._asked = partial(Asked, downloads, house, runtime)
         self._feed = feed
         self.doors = doors
         self.stopping = asyncio.Event()
@@ -74,7 +75,7 @@ class Servicer:
     async def carry_out(self, method: Method, message: Any, context: Any) -> Any:
         """The reply, if the caller may. Raises `Refused` and `DlmError`s."""
         self.doors.require(context.invocation_metadata(), method.command.scope)
-        return await method.carry_out(message, self._downloads, self._house)
+        return await method.carry_out(message, self._asked)
 
     @asynccontextmanager
     async def reading(self, interest: Interest, metadata: Metadata) -> AsyncIterator[Reader]:
