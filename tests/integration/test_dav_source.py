@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,7 +26,7 @@ from tests.hostile import Content, Habits, HostileServer
 from tests.hostile import content as generated
 from tests.integration.test_source_contract import HostileGround
 from tests.peers import PASSWORD, USER
-from tests.running import RunningDlm, killed_on_the_way
+from tests.running import RunningDlm, killed_on_the_way, until
 from tests.scripted import Answer, Asked, Scripted
 
 ODD = "grüße & 100% #1?.bin"
@@ -185,6 +186,10 @@ def test_a_folder_is_no_file_and_a_file_no_folder(kind: str, request: pytest.Fix
 @pytest.mark.peer
 def test_a_wrong_password_is_tried_once(apache: DavPeer) -> None:
     """For a file and for a folder: one refusal, and no other request with it."""
+
+    def with_user(before: int) -> list[str]:
+        return [line for line in apache.log.read_text().splitlines()[before:] if line.split()[2] != "-"]
+
     for uri, ask in ((apache.url("/file.bin?1"), opened), (apache.url("/?1"), None)):
         before = len(apache.log.read_text().splitlines())
         if ask is not None:
@@ -192,8 +197,8 @@ def test_a_wrong_password_is_tried_once(apache: DavPeer) -> None:
         else:
             with pytest.raises(Denied):
                 listed(uri, spec_of(uri, "wrong"))
-        lines = apache.log.read_text().splitlines()[before:]
-        assert len([line for line in lines if line.split()[2] != "-"]) == 1, lines
+        until(partial(with_user, before))  # it is written after the reply
+        assert len(with_user(before)) == 1
 
 
 # --- hostile answers --------------------------------------------------------------------------------------------------
