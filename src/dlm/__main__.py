@@ -35,6 +35,7 @@ class _Doors:
 def _open(settings: Settings) -> AbstractAsyncContextManager[Downloads]:
     _show_openssl()
     if settings.remote is not None:
+        gc.enable()
         from dlm.app import open_remote
 
         return open_remote(settings)

@@ -155,10 +155,11 @@ def bar(progress: Progressed, width: int, now: float, glyphs: Glyphs) -> list[Pi
     if len(progress.connections) <= 1 and not progress.troubled:
         full = min(width, progress.downloaded * width // progress.total) if progress.total else width
         return [Piece(glyphs.done * full, "good"), Piece(glyphs.pending * (width - full), "faint")]
-    return [_drawn(cell, glyphs) for cell in cells(progress, width)]
+    return [drawn(cell, glyphs) for cell in cells(progress, width)]
 
 
-def _drawn(cell: Cell, glyphs: Glyphs) -> Piece:
+def drawn(cell: Cell, glyphs: Glyphs) -> Piece:
+    """A cell of a map, in the colour of its connection."""
     hue = (cell.connection or 0) % len(HUES)
     match cell.shade:
         case Shade.HEAD:

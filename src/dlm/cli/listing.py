@@ -26,7 +26,7 @@ _GIVES_WAY = ("WHEN", "SIZE", "SPEED", "NOTE", "DONE")
 _LEAST_NAME = 20
 _GOOD_NAME = 36
 _LEAST_NOTE = 14
-_TONES = {
+TONES = {
     Phase.RUNNING: "strong",
     Phase.COMPLETED: "good",
     Phase.FAILED: "bad",
@@ -84,7 +84,7 @@ def aligned(
     widths = {heading: max(columns(row[heading]) for row in rows) for heading in shown}
     if width is not None:
         _narrow(widths, width)
-    tones = ["strong", *(_TONES.get(download.phase, "") for download in downloads)]
+    tones = ["strong", *(TONES.get(download.phase, "") for download in downloads)]
     return [_line(row, widths, tone, gap, heading=at == 0) for at, (row, tone) in enumerate(zip(rows, tones, strict=True))]
 
 

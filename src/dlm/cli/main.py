@@ -39,6 +39,7 @@ VERBS: dict[str, str] = {
     "limit": "dlm.cli.verbs_change:limit",
     "explain": "dlm.cli.verbs_explain:explain",
     "watch": "dlm.cli.verbs_watch:watch",
+    "top": "dlm.cli.verbs_top:top",
     "events": "dlm.cli.verbs_events:events",
     "bench": "dlm.cli.verbs_explain:bench",
     "preview": "dlm.cli.verbs_explain:preview",

@@ -1,0 +1,26 @@
+"""What was pasted, as requests: the lines are those of an input file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from dlm.cli.asked import look
+from dlm.cli.specs import Request, build
+from dlm.intake.aria2 import read_entries
+from dlm.model.error import InvalidRequest
+from dlm.model.queue import AddRequest
+from dlm.model.settings import Settings
+
+
+def requests_of(text: str, settings: Settings) -> Sequence[AddRequest]:
+    """A request for each address. Raises `InvalidRequest` that names the first line that makes no sense."""
+    entries = tuple(read_entries(text, "line"))
+    if not entries:
+        raise InvalidRequest("there is no address yet: write one on each line")
+    specs = build(Request(entries=entries, source="line", current=os.getcwd()), settings)
+    if any(spec.streams_out for spec in specs):
+        raise InvalidRequest("the queue cannot stream to standard output: leave out=- out")
+    if settings.remote is None:
+        look(specs)
+    return [AddRequest(spec=spec) for spec in specs]
