@@ -15,7 +15,8 @@ from dlm.model.settings import Settings
 
 def requests_of(text: str, settings: Settings) -> Sequence[AddRequest]:
     """A request for each address. Raises `InvalidRequest` that names the first line that makes no sense."""
-    entries = tuple(read_entries(text, "line"))
+    # Terminals paste line breaks as the Enter key, which is a carriage return.
+    entries = tuple(read_entries(text.replace("\r\n", "\n").replace("\r", "\n"), "line"))
     if not entries:
         raise InvalidRequest("there is no address yet: write one on each line")
     specs = build(Request(entries=entries, source="line", current=os.getcwd()), settings)

@@ -188,10 +188,10 @@ class Top(App[None]):
             self.pop_screen()
         self.attempt(removed())
 
-    def action_add(self) -> None:
-        """Ask for addresses."""
+    def action_add(self, pasted: str = "") -> None:
+        """Ask for addresses; `pasted` stands there already."""
         where = f"to {self.settings.directory}" if self.settings.directory else "to the daemon's own directory"
-        self.push_screen(Adding(lambda text: requests_of(text, self.settings), where), self._add)
+        self.push_screen(Adding(lambda text: requests_of(text, self.settings), where, pasted), self._add)
 
     def _add(self, requests: Sequence[AddRequest] | None) -> None:
         async def added() -> str:

@@ -73,7 +73,7 @@ class DetailScreen(Screen[None]):
         """As it stands now."""
         sample = self._top.feed.samples.get(self.download_id)
         if sample is not None and sample is not self._sample:
-            self._speeds.append(sample.instantaneous_speed)
+            self._speeds.append(sample.smoothed_speed)
         self._sample = sample
         for page in self.query(Page):
             page.rewrite()

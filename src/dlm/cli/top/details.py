@@ -56,7 +56,7 @@ def lines(dossier: Dossier, width: int, wall: float, glyphs: Glyphs) -> list[Lin
     found = [_headline(download, sample, inner)]
     for block in blocks:
         found += [(), *block] if block else []
-    return [fitted((Piece("  "), *each), width) for each in found]
+    return [fitted((Piece("  "), *each), width, glyphs.gap) for each in found]
 
 
 def _titled(title: str, block: Sequence[Line]) -> list[Line]:

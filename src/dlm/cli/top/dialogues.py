@@ -50,8 +50,9 @@ class Adding(ModalScreen["Sequence[AddRequest] | None"]):
 
     BINDINGS: ClassVar[Bindings] = [("ctrl+s,f10", "done"), ("escape", "leave")]
 
-    def __init__(self, understand: Callable[[str], Sequence[AddRequest]], where: str) -> None:
+    def __init__(self, understand: Callable[[str], Sequence[AddRequest]], where: str, pasted: str) -> None:
         super().__init__()
+        self._pasted = pasted
         self._understand = understand
         self._where = where
 
@@ -60,7 +61,10 @@ class Adding(ModalScreen["Sequence[AddRequest] | None"]):
         with Vertical(classes="dialogue wide"):
             yield Static("Add downloads", classes="question", markup=False)
             yield Static("One address on each line; mirrors of one file behind it, with tabs between.", markup=False)
-            yield TextArea("", soft_wrap=False, id="addresses")
+            # A tab stands between mirrors, so it has to be one.
+            area = TextArea(self._pasted, soft_wrap=False, tab_behavior="indent", id="addresses")
+            area.indent_type = "tabs"
+            yield area
             yield Static("", id="wrong", markup=False)
             yield Static(printable(f"Ctrl-S adds them {self._where}   Esc leaves"), classes="faint", markup=False)
 

@@ -35,6 +35,7 @@ from dlm.model.event import (
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, Phase
 from dlm.model.queue import Rates
+from dlm.model.text import printable
 from dlm.ports import DownloadQuery, Downloads, Story
 
 LOOK = 1.0
@@ -174,7 +175,7 @@ class Feed:
         stats, self.rates, samples = await asyncio.gather(ask.stats(), ask.limits(), ask.samples())
         if stats.active:
             self.reason = None
-        elif self.reason is None or stats.phases != self.phases:
+        else:
             self.reason = await self._why(stats.phases)
         self.phases = stats.phases
         self.speeds.append(stats.speed)
@@ -245,7 +246,7 @@ class Feed:
             return None
         for download in await self._downloads.list(DownloadQuery(phases=frozenset({phase}), limit=1)):
             constraints = (await self._downloads.explain(download.id)).constraints
-            return constraints[0].sentence if constraints else None
+            return f"{printable(download.label)}: {constraints[0].sentence}" if constraints else None
         return None
 
     async def all_ids(self) -> list[DownloadId]:

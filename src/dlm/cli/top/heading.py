@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dlm.cli.line import UNICODE, Glyphs, Line, Piece, line, width_of
-from dlm.cli.top.keys import FOOTER
+from dlm.cli.top.keys import FOOTER, GIVE_WAY
 from dlm.cli.top.views import SECTIONS, View, Wish
 from dlm.cli.widths import columns, cut, shorten
 from dlm.model.phase import Phase
@@ -51,7 +51,7 @@ def sparkline(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
 
 def summary(standing: Standing, width: int, glyphs: Glyphs) -> Line:
     """The speed and its story, the limit, free room on the disk, and whose downloads these are."""
-    speed = f"{format_rate(standing.speed):>12}"
+    speed = f"{format_rate(standing.speed) if standing.lost is None else 'no answer':>12}"
     facts = [f"limit {format_rate(standing.limit)}"] if standing.limit is not None else []
     facts += [f"{format_size(standing.free)} free"] if standing.free is not None else []
     where = shorten(printable(standing.where), max(12, width // 3), glyphs.gap)
@@ -62,7 +62,7 @@ def summary(standing: Standing, width: int, glyphs: Glyphs) -> Line:
     room = width - 1 - len(speed) - 2 - 2 - columns(right)
     spark = sparkline(standing.speeds, min(_MOST_SPARK, room), glyphs)
     gap = " " * max(0, width - 1 - len(speed) - 2 - len(spark) - columns(right) - 1)
-    return fitted(line(Piece(f" {speed}", "strong"), "  ", Piece(spark, "flown0"), gap, right, " "), width)
+    return fitted(line(Piece(f" {speed}", "strong" if standing.lost is None else "bad"), "  ", Piece(spark, "flown0"), gap, right, " "), width)
 
 
 def tabs(standing: Standing, wish: Wish, width: int) -> Line:
@@ -92,28 +92,30 @@ def _tab(number: int, view: View, standing: Standing, *, chosen: bool, spaced: b
 def status_line(standing: Standing, said: str | None, chosen: int, width: int, glyphs: Glyphs) -> Line:
     """The most urgent sentence: that the connection is lost, what the last key did, how many are chosen, why nothing moves."""
     if standing.lost is not None:
-        return fitted(line(Piece(f" {printable(standing.lost)}{glyphs.gap} trying again", "bad")), width)
+        return fitted(line(Piece(f" No answer, trying again: {printable(standing.lost)}", "bad")), width, glyphs.gap)
     if said is not None:
-        return fitted(line(Piece(f" {printable(said)}", "warning")), width)
+        return fitted(line(Piece(f" {printable(said)}", "warning")), width, glyphs.gap)
     if chosen:
         return fitted(line(Piece(f" {chosen:,} chosen (Esc: none)", "strong")), width)
-    return fitted(line(Piece(f" {printable(standing.reason or '')}", "faint")), width)
+    return fitted(line(Piece(f" {printable(standing.reason or '')}", "faint")), width, glyphs.gap)
 
 
 def key_line(width: int, keys: Sequence[tuple[str, str]] = FOOTER) -> Line:
     """The keys, as many as fit; the last two always."""
     shown = list(keys)
-    while len(shown) > 2 and sum(len(key) + len(words) + 4 for key, words in shown) > width:
-        del shown[-3]
+    for word in (*GIVE_WAY, *(words for _, words in reversed(keys[:-2]))):
+        if sum(len(key) + len(words) + 4 for key, words in shown) <= width + 1:
+            break
+        shown = [each for each in shown if each[1] != word]
     parts = [part for key, words in shown for part in (Piece(f" {key}", "strong"), Piece(f" {words} ", "faint"))]
     return fitted(line(*parts), width)
 
 
-def fitted(given: Line, width: int) -> Line:
+def fitted(given: Line, width: int, gap: str = "") -> Line:
     """No wider than `width`."""
     left, parts = width, []
     for piece in given:
-        text = cut(piece.text, left) if columns(piece.text) > left else piece.text
+        text = cut(piece.text, left, gap) if columns(piece.text) > left else piece.text
         left -= columns(text)
         parts.append(Piece(text, piece.tone))
     return tuple(parts)

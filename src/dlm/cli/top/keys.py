@@ -40,6 +40,8 @@ VIEWS = Key("1,2,3,4,5,6", "view", "all, active, queued, paused, failed, done", 
 MOVES = Key("", "", "move: arrows, k, j, PgUp, PgDn, Home, End", "Up Down")
 
 FOOTER = tuple((key.label, key.shown) for key in KEYS if key.shown)
+GIVE_WAY = ("sort", "choose", "details", "limit", "retry")
+"""What leaves the footer first where it is narrow; the help has them all."""
 
 
 def help_rows() -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -154,6 +155,11 @@ class ListScreen(Screen[None]):
             self.query_one("#search", Input).value = ""
             self._wish(replace(self._top.feed.wish, text=None))
         self.redraw()
+
+    def on_paste(self, event: Paste) -> None:
+        """What is pasted among the rows is to be added, and not taken for keys."""
+        event.stop()
+        self._top.action_add(event.text)
 
     # search ------------------------------------------------------------------------------------------------------------
 

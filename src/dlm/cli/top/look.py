@@ -22,7 +22,7 @@ ModalScreen { align: center middle; }
 .question { text-style: bold; margin-bottom: 1; }
 .faint { color: ansi_bright_black; }
 #wrong { color: ansi_red; }
-Input, TextArea { background: ansi_default; color: ansi_default; border: tall ansi_bright_black; }
-Input:focus, TextArea:focus { border: tall ansi_cyan; }
+Input, TextArea { background: ansi_default; color: ansi_default; border: round ansi_bright_black; }
+Input:focus, TextArea:focus { border: round ansi_cyan; }
 TextArea { height: 10; }
 """

@@ -9,7 +9,9 @@ from dlm.cli.line import UNICODE, Glyphs, Line, Piece, line
 from dlm.cli.listing import TONES, note
 from dlm.cli.sentences import percent
 from dlm.cli.top.views import Order
+from dlm.cli.when import moment
 from dlm.cli.widths import columns, cut, shorten
+from dlm.model.address import without_credentials
 from dlm.model.download import Download
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, Phase, status
@@ -23,6 +25,7 @@ _SPEED = 12
 _LEFT = 7
 _SIZE = 10
 _HOST = 22
+_NARROW_BAR = 8
 _BAR = 10
 _WIDE_BAR = 30
 _LEAST_NAME = 16
@@ -52,7 +55,8 @@ class Columns:
 def columns_for(width: int) -> Columns:
     """What a screen of this width has room for: names come first, then host, size, time and bar give way in this order."""
     wide = width >= 160
-    chosen = {"bar": _WIDE_BAR if wide else _BAR, "share": _SHARE, "speed": _SPEED, "left": _LEFT, "size": _SIZE}
+    bar_width = _WIDE_BAR if wide else _BAR if width >= 100 else _NARROW_BAR
+    chosen = {"bar": bar_width, "share": _SHARE, "speed": _SPEED, "left": _LEFT, "size": _SIZE}
     chosen["host"] = _HOST + (8 if wide else 0)
     for gives_way in ("", "host", "size", "left", "bar", "speed"):
         chosen[gives_way] = 0
@@ -122,6 +126,15 @@ def host(download: Download) -> str:
         return download.host
 
 
+def without_address(message: str, download: Download) -> str:
+    """A sentence about a download, where its name stands beside it: it need not begin with its address."""
+    for uri in download.spec.uris:
+        for address in (uri, without_credentials(uri)):
+            if message.startswith(f"{address} "):
+                return message.removeprefix(address).lstrip()
+    return message
+
+
 def _middle(download: Download, sample: Progressed | None, look: Look) -> list[Piece | str]:
     """Bar, share, speed and time left; of what does not move, why it does not."""
     shape = look.shape
@@ -159,7 +172,9 @@ def _bar(sample: Progressed | None, share: int, look: Look) -> list[Piece]:
 def _says(download: Download, sample: Progressed | None, wall: float) -> str | None:
     """What stands in the place of figures."""
     if download.phase is Phase.FAILED and download.fault is not None:
-        return download.fault.message
+        return without_address(download.fault.message, download)
+    if download.phase is Phase.COMPLETED and download.finished is not None:
+        return f"done {moment(download.finished)}"
     if download.phase is Phase.COMPLETING and sample is None:
         return "finishing"
     if sample is not None and sample.note:
