@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlm.model.download import Download, DownloadId, DownloadSpec, Fault
+from dlm.model.error import DownloadNotFound
 from dlm.model.event import DownloadAdded, Event, PhaseChanged, ProgressMade, RuntimeWarned
 from dlm.model.message import ConnectionView, Progressed
 from dlm.model.phase import Cause, Phase
@@ -140,18 +141,21 @@ class DownloadsTwin(QueueTwin):
     async def list(self, query: DownloadQuery) -> list[Download]:
         """Newest first, by the conditions."""
         self.let_go()
-        wanted = [
+        rows = list(self.downloads.values())[::-1]
+        if query.sort.key is not SortKey.ADDED:
+            rows.sort(key=lambda each: str(query.sort.mark(each)), reverse=query.sort.descending)
+        if query.before is not None:
+            ids = [each.id for each in rows]
+            if query.before not in ids:  # the cursors of these tests are ids
+                raise DownloadNotFound(f"there is no download '{query.before}'")
+            rows = rows[ids.index(query.before) + 1 :]  # type: ignore[arg-type]  # the same
+        found = [
             each
-            for each in self.downloads.values()
+            for each in rows
             if (query.phases is None or each.phase in query.phases)
             and (query.group is None or each.group == query.group)
             and (query.text is None or query.text in each.label + each.uri)
         ]
-        found = wanted[::-1]
-        if query.sort.key is not SortKey.ADDED:
-            found.sort(key=lambda each: str(query.sort.mark(each)), reverse=query.sort.descending)
-        if query.before is not None:
-            found = found[[each.id for each in found].index(query.before) + 1 :]  # type: ignore[arg-type]  # the cursors of these tests are ids
         return found[: query.limit]
 
     async def show(self, reference: str) -> Story:

@@ -104,7 +104,7 @@ def key_line(width: int, keys: Sequence[tuple[str, str]] = FOOTER) -> Line:
     """The keys, as many as fit; the last two always."""
     shown = list(keys)
     for word in (*GIVE_WAY, *(words for _, words in reversed(keys[:-2]))):
-        if sum(len(key) + len(words) + 4 for key, words in shown) <= width + 1:
+        if sum(len(key) + len(words) + 3 for key, words in shown) <= width:
             break
         shown = [each for each in shown if each[1] != word]
     parts = [part for key, words in shown for part in (Piece(f" {key}", "strong"), Piece(f" {words} ", "faint"))]
