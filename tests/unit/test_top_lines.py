@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,9 +26,9 @@ MIB = 2**20
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\r\n\u202e[bold red]x[/]\ud800"
 
 
-def download(phase: Phase = Phase.RUNNING, name: str = "image.iso", **facts: object) -> Download:
+def download(phase: Phase = Phase.RUNNING, name: str = "image.iso", **facts: Any) -> Download:
     spec = DownloadSpec(uris=("https://user:secret@host.example:8443/image.iso",), directory="/target")
-    return Download(id=DownloadId("a" * 16), spec=spec, added=0.0, phase=phase, name=name, **facts)  # type: ignore[arg-type]
+    return Download(id=DownloadId("a" * 16), spec=spec, added=0.0, phase=phase, name=name, **facts)
 
 
 def sample(downloaded: int = 5 * MIB, total: int | None = 10 * MIB, note: str | None = None) -> Progressed:
@@ -91,7 +92,7 @@ def test_columns_give_way_one_after_the_other(width: int, absent: str) -> None:
         (Phase.CANCELLED, {}, None, "cancelled  image.iso"),
     ],
 )
-def test_a_row_says_how_it_stands(phase: Phase, facts: dict[str, object], moves: Progressed | None, words: str) -> None:
+def test_a_row_says_how_it_stands(phase: Phase, facts: dict[str, Any], moves: Progressed | None, words: str) -> None:
     """Figures of what moves; of what does not, why it does not."""
     text = plain(rows.row(download(phase, **facts), moves, look(79), chosen=False))
     assert text[2:].startswith(words)
@@ -135,17 +136,19 @@ def test_the_header_tells_speed_limit_and_place() -> None:
     assert plain(heading.summary(replace(standing, lost="gone"), 80, UNICODE)).split()[:2] == ["no", "answer"]
 
 
-def test_the_most_urgent_sentence_comes_first() -> None:
-    """Lost before said, said before chosen, chosen before why nothing moves."""
-    standing = heading.Standing(where="", phases={}, reason="because")
-    said = [
-        heading.status_line(replace(standing, lost="gone"), "Paused.", 2, 80, UNICODE),
-        heading.status_line(standing, "Paused.", 2, 80, UNICODE),
-        heading.status_line(standing, None, 2, 80, UNICODE),
-        heading.status_line(standing, None, 0, 80, UNICODE),
-    ]
-    words = [" No answer, trying again: gone", " Paused.", " 2 chosen (Esc: none)", " because"]
-    assert [plain(each) for each in said] == words
+@pytest.mark.parametrize(
+    ("lost", "said", "chosen", "words"),
+    [
+        ("gone", "Paused.", 2, " 2 chosen (Esc: none)  No answer, trying again: gone"),
+        (None, "Paused.", 2, " 2 chosen (Esc: none)  Paused."),
+        (None, "Paused.", 0, " Paused."),
+        (None, None, 0, " because"),
+    ],
+)
+def test_the_most_urgent_sentence_is_told(lost: str | None, said: str | None, chosen: int, words: str) -> None:
+    """That nobody answers before what a key did, and that before why nothing moves; and always how many are chosen."""
+    standing = heading.Standing(where="", phases={}, reason="because", lost=lost)
+    assert plain(heading.status_line(standing, said, chosen, 80, UNICODE)) == words
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_no_key_does_two_things() -> None:
 
 
 def test_the_details_make_strangers_harmless() -> None:
-    """Escape codes in a name, an error, a sentence and a warning are shown as the signs that they are made of, or not at all."""
+    """Escape codes in a name, an error, a sentence and a warning are shown as signs, or not at all."""
     each = download(name=ESCAPES, fault=Fault("NotFound", ESCAPES, 3))
     ended = ConnectionEnded(each.id, 1, ESCAPES, MIB, 2.0, ESCAPES)
     dossier = details.Dossier(

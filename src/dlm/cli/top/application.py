@@ -117,7 +117,7 @@ class Top(App[None]):
             return (self.screen.download_id,)
         return acts.targets(tuple(self.chosen), self.list_screen.cursor)
 
-    def known(self, ids: Sequence[DownloadId]) -> Download | None:
+    def _known(self, ids: Sequence[DownloadId]) -> Download | None:
         """The download, where it is only one and on the screen."""
         return self.feed.held.get(ids[0]) if len(ids) == 1 else None
 
@@ -146,7 +146,7 @@ class Top(App[None]):
     def action_order(self, word: str) -> None:
         """Pause, resume, retry, or cancel, which asks."""
         order, ids = Order(word), self.targets
-        only = self.known(ids)
+        only = self._known(ids)
         if not ids:
             self.say("There is no download to choose.")
         elif len(ids) == 1 and (sentence := acts.refusal(order, only)) is not None:
@@ -171,7 +171,7 @@ class Top(App[None]):
         if not ids:
             self.say("There is no download to choose.")
             return
-        question = f"Remove {acts.named(len(ids), self.known(ids))} from the list?"
+        question = f"Remove {acts.named(len(ids), self._known(ids))} from the list?"
         answers = [("y", "yes; finished files stay"), ("f", "yes, and delete finished files too")]
         self.push_screen(Choice(question, answers), lambda key: self._remove(ids, key == "f") if key else None)
 
@@ -207,7 +207,7 @@ class Top(App[None]):
 
     def action_limit(self) -> None:
         """Ask for a rate."""
-        only = self.known(self.targets[:1])
+        only = self._known(self.targets[:1])
         whose = [("all", "all together")]
         if only is not None:
             whose += [("host", f"the host {only.host}"), ("download", f"'{only.label}'")]

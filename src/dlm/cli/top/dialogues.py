@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
@@ -48,7 +49,8 @@ class Choice(ModalScreen[str]):
 class Adding(ModalScreen["Sequence[AddRequest] | None"]):
     """Addresses, one on each line. `understand` makes requests of the text, or raises what is wrong with it."""
 
-    BINDINGS: ClassVar[Bindings] = [("ctrl+s,f10", "done"), ("escape", "leave")]
+    # Where Tab writes a tab, Escape would go to the next field.
+    BINDINGS: ClassVar[Bindings] = [Binding("ctrl+s,f10", "done"), Binding("escape", "leave", priority=True)]
 
     def __init__(self, understand: Callable[[str], Sequence[AddRequest]], where: str, pasted: str) -> None:
         super().__init__()

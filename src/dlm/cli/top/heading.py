@@ -62,7 +62,10 @@ def summary(standing: Standing, width: int, glyphs: Glyphs) -> Line:
     room = width - 1 - len(speed) - 2 - 2 - columns(right)
     spark = sparkline(standing.speeds, min(_MOST_SPARK, room), glyphs)
     gap = " " * max(0, width - 1 - len(speed) - 2 - len(spark) - columns(right) - 1)
-    return fitted(line(Piece(f" {speed}", "strong" if standing.lost is None else "bad"), "  ", Piece(spark, "flown0"), gap, right, " "), width)
+    return fitted(
+        line(Piece(f" {speed}", "strong" if standing.lost is None else "bad"), "  ", Piece(spark, "flown0"), gap, right, " "),
+        width,
+    )
 
 
 def tabs(standing: Standing, wish: Wish, width: int) -> Line:
@@ -90,14 +93,15 @@ def _tab(number: int, view: View, standing: Standing, *, chosen: bool, spaced: b
 
 
 def status_line(standing: Standing, said: str | None, chosen: int, width: int, glyphs: Glyphs) -> Line:
-    """The most urgent sentence: that the connection is lost, what the last key did, how many are chosen, why nothing moves."""
+    """How many are chosen, and the most urgent sentence: nobody answers, what the last key did, why nothing moves."""
+    parts = [Piece(f" {chosen:,} chosen (Esc: none) ", "strong")] if chosen else []
     if standing.lost is not None:
-        return fitted(line(Piece(f" No answer, trying again: {printable(standing.lost)}", "bad")), width, glyphs.gap)
-    if said is not None:
-        return fitted(line(Piece(f" {printable(said)}", "warning")), width, glyphs.gap)
-    if chosen:
-        return fitted(line(Piece(f" {chosen:,} chosen (Esc: none)", "strong")), width)
-    return fitted(line(Piece(f" {printable(standing.reason or '')}", "faint")), width, glyphs.gap)
+        parts.append(Piece(f" No answer, trying again: {printable(standing.lost)}", "bad"))
+    elif said is not None:
+        parts.append(Piece(f" {printable(said)}", "warning"))
+    else:
+        parts.append(Piece(f" {printable(standing.reason or '')}", "faint"))
+    return fitted(tuple(parts), width, glyphs.gap)
 
 
 def key_line(width: int, keys: Sequence[tuple[str, str]] = FOOTER) -> Line:

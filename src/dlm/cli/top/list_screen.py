@@ -41,10 +41,15 @@ class ListScreen(Screen[None]):
     def __init__(self, top: Top) -> None:
         super().__init__()
         self._top = top
-        self.cursor: DownloadId | None = None
+        self._cursor: DownloadId | None = None
         self._section: Section | None = None
         self._touched = False
         self.table = Table(self._row, self._moved, id="table")
+
+    @property
+    def cursor(self) -> DownloadId | None:
+        """The download under the cursor; `None` where there is none, or it is still being read."""
+        return self._cursor or self._top.feed.shelf.at(self.table.cursor)
 
     def compose(self) -> ComposeResult:
         """See Textual."""
@@ -68,8 +73,8 @@ class ListScreen(Screen[None]):
             return
         shelf = self._top.feed.shelf
         at = self.table.cursor
-        if self._touched and self.cursor is not None and shelf.at(at) != self.cursor and self._section in shelf.sections:
-            found = shelf.row_of(self.cursor, self._section)
+        if self._touched and self._cursor is not None and shelf.at(at) != self._cursor and self._section in shelf.sections:
+            found = shelf.row_of(self._cursor, self._section)
             at = at if found is None else found
         elif not self._touched:
             at = 0
@@ -80,7 +85,7 @@ class ListScreen(Screen[None]):
 
     def _note_cursor(self) -> None:
         shelf = self._top.feed.shelf
-        self.cursor = shelf.at(self.table.cursor)
+        self._cursor = shelf.at(self.table.cursor)
         self._section = shelf.section_at(self.table.cursor)
 
     def _moved(self) -> None:
@@ -131,11 +136,12 @@ class ListScreen(Screen[None]):
 
     def action_choose(self) -> None:
         """This one too, or not any more; and go to the next."""
-        if self.cursor is not None:
-            if self.cursor in self._top.chosen:
-                del self._top.chosen[self.cursor]
+        id = self.cursor
+        if id is not None:
+            if id in self._top.chosen:
+                del self._top.chosen[id]
             else:
-                self._top.chosen[self.cursor] = None
+                self._top.chosen[id] = None
             self.table.action_move(1)
             self.redraw()
 

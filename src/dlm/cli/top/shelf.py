@@ -116,12 +116,19 @@ class Shelf:
     def take(self, reading: Reading, ids: Sequence[DownloadId]) -> None:
         """What was read of it."""
         section, start = reading.section, reading.start
+        known = section.ids[start : start + reading.limit]
         new = set(ids)
-        behind = [] if len(ids) < reading.limit else [id for id in section.ids[start + reading.limit :] if id not in new]
-        section.ids[start:] = [*ids, *behind]
+        behind = [id for id in section.ids[start + reading.limit :] if id not in new]
         if len(ids) < reading.limit:
+            section.ids[start:] = ids
             section.ended = True
             section.count = None if section.count is None else len(section.ids)
+        elif section.count is None and known != list(ids):
+            # Where nobody counts, a row that was pushed out of the page would be missed behind it.
+            section.ids[start:] = ids
+            section.ended = False
+        else:
+            section.ids[start:] = [*ids, *behind]
 
     def take_whole(self, section: Section, ids: Sequence[DownloadId]) -> None:
         """All rows of a section, sorted."""
