@@ -21,7 +21,7 @@ def imported(statement: str) -> set[str]:
     return set(result.stdout.split())
 
 
-HEAVY = {"rich", "tomllib", "sqlite3", "pycurl", "asyncio", "platformdirs", "json", "hashlib", "ssl"}
+HEAVY = {"rich", "textual", "tomllib", "sqlite3", "pycurl", "asyncio", "platformdirs", "json", "hashlib", "ssl"}
 
 
 def test_the_group_is_light() -> None:
@@ -32,7 +32,9 @@ def test_the_group_is_light() -> None:
     assert not loaded & {"dlm.ports", "dlm.model.settings"}
 
 
-@pytest.mark.parametrize("verb", ["get", "add", "run", "queue", "orders", "change", "explain", "events", "verify", "shell"])
+@pytest.mark.parametrize(
+    "verb", ["get", "add", "run", "queue", "orders", "change", "explain", "events", "verify", "shell", "top"]
+)
 def test_a_verb_is_light_until_it_runs(verb: str) -> None:
     """Loading a verb, as its help and completions do, loads nothing that only running it needs."""
     assert not imported(f"import dlm.cli.verbs_{verb}") & (HEAVY - {"hashlib"})
