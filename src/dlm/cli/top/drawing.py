@@ -16,7 +16,7 @@ from dlm.cli.line import Line
 from dlm.cli.top.colours import strip_of
 
 Bindings: TypeAlias = list[Binding | tuple[str, str] | tuple[str, str, str]]
-_CURSOR = Style(reverse=True)
+_CURSOR = Style(reverse=True, color="default")  # a bar in its colours would be blocks of them
 
 
 class Lines(Widget):
