@@ -233,3 +233,26 @@ def test_a_shelf_knows_where_a_row_is() -> None:
     assert shelf.row_of(DownloadId("10"), second) == 2
     shelf.drop(DownloadId("10"))
     assert shelf.total == 4
+
+
+def test_a_match_that_is_pushed_out_of_a_page_is_not_missed() -> None:
+    """A search counts nothing beforehand: when a new match comes above, the shelf does not believe that it knows the end."""
+
+    async def looked() -> None:
+        twin = DownloadsTwin()
+        for number in range(12):
+            twin.keep(f"https://h/match{number}")
+        feed = Feed(twin, lambda: None)
+        feed.look_for(Wish(text="match"))
+        feed.see(0, 12)
+        await feed.refresh()
+        assert (feed.shelf.total, feed.shelf.settled) == (12, True)
+        feed.see(0, 2)
+        twin.keep("https://h/match-new")
+        await feed.refresh()
+        assert not feed.shelf.settled
+        feed.see(0, 13)
+        await feed.refresh()
+        assert shown(feed) == truth(twin, feed.wish)
+
+    asyncio.run(looked())

@@ -291,6 +291,7 @@ def test_names_of_strangers_stay_names() -> None:
             await seat.pilot.pause(0.05)
             await seat.sees(re.escape("[bold red]x[/]"))
             assert all(line.isprintable() for line in seat.text.splitlines())
+        await seat.sees(re.escape("Remove '[bold red]x[/] "))
 
     use(twin, act, (200, 50))
 
@@ -394,7 +395,7 @@ def test_help_and_leaving() -> None:
 
 
 def test_an_order_from_elsewhere_is_seen() -> None:
-    """A transition that another process made is on the screen, without a look."""
+    """A transition that another process made comes to the screen with its event."""
     twin = DownloadsTwin()
     id = twin.keep("https://h/a.iso").id
 

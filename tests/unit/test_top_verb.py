@@ -85,7 +85,7 @@ def test_one_look_needs_no_textual() -> None:
     ("text", "uris"),
     [
         ("https://h/a\nhttps://h/b\n", [("https://h/a",), ("https://h/b",)]),
-        ("https://h/a\r\nhttps://h/b\r", [("https://h/a",), ("https://h/b",)]),
+        ("https://h/a\rhttps://h/b\r\n\r", [("https://h/a",), ("https://h/b",)]),
         ("# mine\n\nhttps://h/a\thttps://i/a\n", [("https://h/a", "https://i/a")]),
     ],
 )

@@ -20,8 +20,6 @@ def requests_of(text: str, settings: Settings) -> Sequence[AddRequest]:
     if not entries:
         raise InvalidRequest("there is no address yet: write one on each line")
     specs = build(Request(entries=entries, source="line", current=os.getcwd()), settings)
-    if any(spec.streams_out for spec in specs):
-        raise InvalidRequest("the queue cannot stream to standard output: leave out=- out")
     if settings.remote is None:
         look(specs)
     return [AddRequest(spec=spec) for spec in specs]
