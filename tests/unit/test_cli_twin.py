@@ -148,7 +148,7 @@ class DownloadsTwin(QueueTwin):
             ids = [each.id for each in rows]
             if query.before not in ids:  # the cursors of these tests are ids
                 raise DownloadNotFound(f"there is no download '{query.before}'")
-            rows = rows[ids.index(query.before) + 1 :]  # type: ignore[arg-type]  # the same
+            rows = rows[ids.index(query.before) + 1 :]
         found = [
             each
             for each in rows

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from dlm.cli.asked import look
-from dlm.cli.specs import Request, build
 from dlm.intake.aria2 import read_entries
+from dlm.intake.specs import Request, build
 from dlm.model.error import InvalidRequest
 from dlm.model.queue import AddRequest
 from dlm.model.settings import Settings
