@@ -18,7 +18,7 @@ from time import monotonic
 from typing import cast
 
 from dlm.cli.top.shelf import Section, Shelf
-from dlm.cli.top.views import MOST_SORTED, SECTIONS, Wish, is_sorted, sort_key
+from dlm.cli.top.views import MOST_MOVING, SECTIONS, Wish, is_sorted, sort_key, sort_of
 from dlm.model.download import Download, DownloadId
 from dlm.model.error import DlmError, DownloadNotFound
 from dlm.model.event import (
@@ -205,7 +205,7 @@ class Feed:
             await self._hold(read, samples)
 
     async def _read_whole(self, section: Section, samples: Mapping[DownloadId, Progressed]) -> dict[DownloadId, Download]:
-        found = await self._downloads.list(DownloadQuery(phases=section.phases, text=self.wish.text, limit=MOST_SORTED))
+        found = await self._downloads.list(DownloadQuery(phases=section.phases, text=self.wish.text, limit=MOST_MOVING))
         samples = samples or await self._downloads.samples()
         found.sort(key=lambda each: sort_key(self.wish.order, each, samples.get(each.id)))
         self.shelf.take_whole(section, [each.id for each in found])
@@ -216,7 +216,11 @@ class Feed:
         first, last = self.sight
         for reading in shelf.readings(max(0, first - _MARGIN), last + _MARGIN):
             query = DownloadQuery(
-                phases=reading.section.phases, text=self.wish.text, before=reading.before, limit=reading.limit
+                phases=reading.section.phases,
+                text=self.wish.text,
+                before=reading.before,
+                limit=reading.limit,
+                sort=sort_of(self.wish.order),
             )
             try:
                 found = await self._downloads.list(query)

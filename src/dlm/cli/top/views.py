@@ -4,8 +4,8 @@ Rules
 -----
 * A view is a row of *sections*, each of some phases; what moves stands first. Within a section the newest stands first, unless
   an order was chosen: then what it says nothing of (the speed of what does not move) stays as it was.
-* The facade gives pages, newest first. So an order other than that needs all rows of a section read: names and sizes are
-  compared in sections of `MOST_SORTED` rows at most, and the newest of larger ones.
+* Names and sizes are sorted by whoever keeps them, page by page. What only samples tell sorts what moves, which is read as
+  a whole.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from enum import Enum
 from dlm.model.download import Download
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, Phase
+from dlm.model.sorting import NEWEST_FIRST, Sort, SortKey
 from dlm.model.value import dataclass
 
-MOST_SORTED = 10_000
+MOST_MOVING = 10_000
 
 _QUEUED = frozenset({Phase.PENDING, Phase.WAITING})
 _PAUSED = frozenset({Phase.PAUSED})
@@ -59,6 +60,7 @@ class Order(Enum):
 
 LIVE = frozenset({Order.SPEED, Order.LEFT, Order.SHARE})
 """Orders by what only samples tell: they sort what moves."""
+_SORTS = {Order.NAME: Sort(SortKey.NAME, descending=False), Order.SIZE: Sort(SortKey.SIZE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +85,23 @@ def next_order(order: Order) -> Order:
 
 def is_sorted(phases: frozenset[Phase], order: Order) -> bool:
     """Whether the rows of this section have to be read and compared."""
-    if order in LIVE:
-        return phases == CLAIMED_PHASES
-    return order is not Order.STATE
+    return order in LIVE and phases == CLAIMED_PHASES
 
 
-def sort_key(order: Order, download: Download, sample: Progressed | None) -> tuple[float, str]:
+def sort_of(order: Order) -> Sort:
+    """How the pages of the other sections are sorted."""
+    return _SORTS.get(order, NEWEST_FIRST)
+
+
+def sort_key(order: Order, download: Download, sample: Progressed | None) -> float:
     """What the rows of a section are sorted by; equals stay in their order."""
     size = sample.total if sample and sample.total is not None else download.size
     downloaded = sample.downloaded if sample else download.downloaded
     match order:
         case Order.SPEED:
-            return (-(sample.smoothed_speed if sample else 0.0), "")
+            return -(sample.smoothed_speed if sample else 0.0)
         case Order.LEFT:
-            return (sample.eta if sample and sample.eta is not None else float("inf"), "")
+            return sample.eta if sample and sample.eta is not None else float("inf")
         case Order.SHARE:
-            return (-downloaded / size if size else 0.0, "")
-        case Order.SIZE:
-            return (-(size if size is not None else -1), "")
-        case Order.NAME:
-            return (0.0, download.label.casefold())
-        case Order.STATE:
-            return (0.0, "")
+            return -downloaded / size if size else 0.0
+    return 0.0
