@@ -34,6 +34,8 @@ from dlm.transfer.work import Work
 
 WORTH = 1024 * 1024
 """Bytes that must be left to fetch for another mirror to be asked, while there is one."""
+FAR = 16 * WORTH
+"""The same, to be asked before there is enough to compare with: a smaller file may be there before the reply is."""
 GLANCE = 0.05
 """Seconds between two looks whether enough is there."""
 HELD = 5.0
@@ -67,9 +69,8 @@ class Recruiter:
         self._waiting: list[Mirror] = []
         self._running: dict[asyncio.Task[None], Mirror] = {}
         self._early: set[str] = set()
-        """The addresses of those that have been asked, and wait until there is enough to compare with."""
         self._too_early: set[str] = set()
-        """The addresses of those that have waited in vain, and are not asked again before there is enough."""
+        """The addresses of those that wait until there is enough to compare with; and of those that have done so in vain."""
         self._proved: list[Supplier] = []
         """Who is proved, and waits until it has the file for itself."""
         self._audits: dict[Supplier, int] = {}
@@ -160,12 +161,12 @@ class Recruiter:
         if not living and not self._running and self._proved:
             self._take_in(self._proved.pop(0))
             return
-        if living and (self._context.spec.connections < 2 or not self._divisible or not self._is_worth_it()):
-            return
         late = self._provable(ENOUGH if living else LEAST)
+        if living and (self._context.spec.connections < 2 or not self._leaves(WORTH if late else FAR)):
+            return
         if not living and not late:
             return
-        busy = {host_of(each.mirror.uri) for each in living} | {host_of(each.uri) for each in self._running.values()}
+        busy = {host_of(each.uri) for each in (*(one.mirror for one in living), *self._running.values())}
         for mirror in list(self._waiting):
             if (host := host_of(mirror.uri)) not in busy and (late or mirror.uri not in self._too_early):
                 busy.add(host)
@@ -175,16 +176,16 @@ class Recruiter:
     @property
     def _divisible(self) -> bool:
         """Whether others could bring parts of the file."""
-        return joins(self._work.resource) and self._work.segments.size is not None and not self._context.spec.streams_out
+        return joins(self._work.resource) and not self._context.spec.streams_out
 
     def _provable(self, least: int) -> bool:
         """Whether what is on disk is enough to compare with, of a file that can be fetched in parts."""
         size = self._work.segments.size
         return self._divisible and size is not None and self._work.segments.downloaded() >= min(least, size)
 
-    def _is_worth_it(self) -> bool:
-        segments = self._work.segments
-        return segments.size is not None and segments.size - segments.downloaded() >= WORTH
+    def _leaves(self, least: int) -> bool:
+        size = self._work.segments.size
+        return self._divisible and size is not None and size - self._work.segments.downloaded() >= least
 
     async def _ask(self, mirror: Mirror) -> None:
         """Until it has joined, or is dropped. Failing connections are retried as those of a transfer are."""
@@ -242,8 +243,7 @@ class Recruiter:
 
     async def _enough(self, mirror: Mirror) -> None:
         """Return when there is enough to compare with. Raises `Early` when that takes too long, or nobody brings it."""
-        clock = self._context.clock
-        until = clock.monotonic() + HELD
+        clock, until = self._context.clock, self._context.clock.monotonic() + HELD
         self._early.add(mirror.uri)
         try:
             while not self._provable(ENOUGH if self._driver.living else LEAST):
