@@ -17,8 +17,8 @@ from dlm.model.download import Download, DownloadId
 from dlm.model.error import Unreachable
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Constraint, Stats
-from dlm.ports import DownloadQuery
 from tests.unit.test_cli_twin import DownloadsTwin
 
 

@@ -34,9 +34,10 @@ from dlm.model.event import (
 )
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES, Phase
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Rates
 from dlm.model.text import printable
-from dlm.ports import DownloadQuery, Downloads, Story
+from dlm.ports import Downloads, Story
 
 LOOK = 1.0
 """Seconds between two looks."""

@@ -16,10 +16,11 @@ from dlm.cli.sentences import STATUS_WORDS, counts_text
 from dlm.model.download import Download, DownloadId
 from dlm.model.message import Progressed
 from dlm.model.phase import CLAIMED_PHASES
+from dlm.model.query import DownloadQuery
 from dlm.model.queue import Rates, Stats
 from dlm.model.units import format_rate, tenths
 from dlm.model.value import dataclass
-from dlm.ports import DownloadQuery, Downloads
+from dlm.ports import Downloads
 
 _MOST = 1000
 
