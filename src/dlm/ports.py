@@ -266,7 +266,7 @@ class Store(Protocol):
         """Whether `directory`, as far as it is there, lies in `root` or is it once links are followed in both."""
 
     def describe(self, path: str) -> tuple[int, int, int] | None:
-        """`(device, inode, size)` of a finished regular file, `None` when there is none."""
+        """`(file system, inode, size)` of a finished regular file, `None` when there is none."""
 
 
 # --- the planes meet --------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,35 @@ def test_what_the_store_has_deleted_does_not_come_back(disks: PowerCut) -> None:
         assert names(disks) == set()
         cut(disks)
         assert names(disks) == set(), name
+
+
+def test_a_file_is_known_again_when_its_disk_has_another_number(disks: PowerCut) -> None:
+    """A restart may give devices other numbers: what is partial goes on, what is finished is confirmed."""
+    store = DiskStore(numbered)
+    whole = store.create(str(disks.files), "whole", len(BYTES))
+    partial = store.create(str(disks.files), "partial", len(BYTES))
+    for sink in (whole, partial):
+        sink.write(0, memoryview(BYTES))
+        sink.settle(len(BYTES), None)
+        sink.close()
+    (disks.files / "whole.part").rename(disks.files / "whole")
+    before = os.stat(disks.files).st_dev
+    disks.replug()
+    assert os.stat(disks.files).st_dev != before
+    again = store.reopen(partial.place, len(BYTES))
+    assert again.read(0, len(BYTES)) == BYTES
+    again.close()
+    assert store.confirm(str(disks.files / "whole"), whole.place)
+    assert not store.confirm(str(disks.files / "whole"), partial.place)
+
+
+def test_what_an_earlier_dlm_has_recorded_is_known(disks: PowerCut) -> None:
+    """That was the number of the device; as long as it holds, the file is known by it."""
+    store = DiskStore(numbered)
+    sink = store.create(str(disks.files), "partial", len(BYTES))
+    sink.sync()
+    sink.close()
+    store.reopen(replace(sink.place, device=os.stat(disks.files).st_dev), 0).close()
 
 
 def test_what_the_store_has_synced_is_there(disks: PowerCut) -> None:

@@ -84,6 +84,14 @@ class PowerCut:
                 _run("losetup", "-d", dead)  # as soon as nobody has it any more
             _mount(self._devices[disk], disk)
 
+    def replug(self) -> None:
+        """Take them away and back, as after a restart of the machine: all is there, and each device has another number."""
+        for disk in self._disks:
+            _unmount(disk)
+            before, self._devices[disk] = self._devices[disk], _attach(_image(disk))
+            _mount(self._devices[disk], disk)
+            _run("losetup", "-d", before)
+
     def _take_away(self, disk: Path) -> None:
         _unmount(disk)
         if device := self._devices.pop(disk, None):
@@ -132,7 +140,7 @@ def _image(disk: Path) -> Path:
 
 
 def _attach(image: Path) -> str:
-    """The device that the image is from now on. It stays so: dlm knows its files by the number of the device, too."""
+    """The device that the image is from now on."""
     result = subprocess.run(["losetup", "--find", "--show", str(image)], capture_output=True, text=True)
     if result.returncode:
         raise RuntimeError(f"losetup --find {image}: {result.stderr}")

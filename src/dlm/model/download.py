@@ -167,8 +167,8 @@ class DownloadSpec:
 class Place:
     """Where the bytes are kept until they are complete, and how the partial file is known again.
 
-    `name` is the name that it will have; `part` the name that it has now; both inside `directory`. An `inode` of 0 says
-    that it is about to be created.
+    `name` is the name that it will have; `part` the name that it has now; both inside `directory`. `device` is the number of
+    its file system. An `inode` of 0 says that it is about to be created.
     """
 
     directory: str

@@ -22,6 +22,7 @@ from dlm.ports import Unnamed, Whole
 from dlm.storage.blank import remove_blank
 from dlm.storage.errors import storage_error
 from dlm.storage.folders import make_folders, open_folder, remove_folders, sync_folder
+from dlm.storage.identity import file_system_of, is_of
 from dlm.storage.names import Numbered, component, first_free, part_name
 from dlm.storage.sink import DiskSink, is_that_file
 
@@ -133,11 +134,12 @@ class DiskStore:
     def describe(self, path: str) -> tuple[int, int, int] | None:
         try:
             status = os.lstat(path)
+            system = os.statvfs(os.path.dirname(path)).f_fsid or status.st_dev
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise storage_error(error, path) from error
-        return (status.st_dev, status.st_ino, status.st_size) if stat.S_ISREG(status.st_mode) else None
+        return (system, status.st_ino, status.st_size) if stat.S_ISREG(status.st_mode) else None
 
     def _with_folder(self, path: str, place: Place, act: Callable[[int, str, Place], bool]) -> bool:
         """What `act` says of the name in its directory; False when there is no such directory."""
@@ -161,7 +163,7 @@ def _create(directory: str, name: str, part: str, size: int | None) -> DiskSink:
         try:
             if size is not None:
                 _reserve(file, size)
-            status = os.fstat(file)
+            status, system = os.fstat(file), file_system_of(file)
         except BaseException:
             os.close(file)
             os.unlink(part, dir_fd=folder)
@@ -169,14 +171,14 @@ def _create(directory: str, name: str, part: str, size: int | None) -> DiskSink:
     except BaseException:
         os.close(folder)
         raise
-    return DiskSink(folder, file, Place(directory, name, part, status.st_dev, status.st_ino), size or 0)
+    return DiskSink(folder, file, Place(directory, name, part, system, status.st_ino), size or 0)
 
 
 def _reopen(folder: int, place: Place, least: int) -> DiskSink:
     # O_NONBLOCK, because a pipe planted under the name would block the open; on a regular file it means nothing.
     file = os.open(place.part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     status = os.fstat(file)
-    same = stat.S_ISREG(status.st_mode) and (status.st_dev, status.st_ino) == (place.device, place.inode)
+    same = is_of(place, status, file)
     if not same or status.st_size < least:
         os.close(file)
         path = os.path.join(place.directory, place.part)

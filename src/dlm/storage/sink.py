@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from dlm.model.download import Place
 from dlm.model.error import PartLost, StorageError
 from dlm.storage.errors import storage_error
 from dlm.storage.folders import sync_folder
+from dlm.storage.identity import is_of
 from dlm.storage.names import component
 from dlm.storage.rename import rename_without_replacing
 
@@ -177,7 +177,7 @@ def is_that_file(folder: int, name: str, place: Place) -> bool:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    return stat.S_ISREG(status.st_mode) and (status.st_dev, status.st_ino) == (place.device, place.inode)
+    return is_of(place, status, folder)
 
 
 def _flush_bytes(file: int) -> None:

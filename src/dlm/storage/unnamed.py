@@ -27,6 +27,7 @@ from dlm.model.error import StorageError
 from dlm.ports import Unnamed, Whole
 from dlm.storage.errors import storage_error
 from dlm.storage.folders import make_folders, open_folder, remove_folders, sync_folder
+from dlm.storage.identity import file_system_of
 from dlm.storage.names import component, part_name
 
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
@@ -121,11 +122,11 @@ def _write(folders: Folders, whole: Whole) -> DiskUnnamed | None:
             # The time came from the server; one that the file system cannot hold is not worth a failed download.
             with suppress(OSError, OverflowError):
                 os.utime(file, (whole.modified, whole.modified))
-        status = os.fstat(file)
+        status, system = os.fstat(file), file_system_of(file)
     except BaseException:
         os.close(file)
         raise
-    return DiskUnnamed(Place(directory, whole.name, part, status.st_dev, status.st_ino), file)
+    return DiskUnnamed(Place(directory, whole.name, part, system, status.st_ino), file)
 
 
 def _sync(laid: list[Laid]) -> list[Laid]:
