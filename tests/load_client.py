@@ -109,6 +109,8 @@ class Listener:
         for opcode, text in self._frames():
             if opcode == 1:
                 self._hear(json.loads(text), now)
+            elif opcode == 9:  # a ping: who does not answer is taken for dead. A mask of zeros leaves the text as it is.
+                self.sock.send(bytes([0x8A, 0x80 | len(text), 0, 0, 0, 0]) + text)
         return bool(coming)
 
     def _frames(self) -> list[tuple[int, bytes]]:

@@ -13,6 +13,8 @@ import sys
 
 from dlm.workers.process import FOR_EVERYBODY
 
+GENTLENESS = 5
+"""What is added to the nice value (nice(2)): whoever plans, records and answers gets a core before those who carry."""
 _SET_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG, prctl(2)."""
 
@@ -25,6 +27,7 @@ def main(arguments: list[str]) -> None:
     sock.set_inheritable(False)
     _leave_signals_to_the_parent()
     _die_with_the_parent(sock)
+    os.nice(GENTLENESS)
     asyncio.run(_carry(sock))
 
 

@@ -397,7 +397,7 @@ def test_a_hundred_clients_listen(tmp_path: Path) -> None:
         f"{heard['most']} of one download in a second at most, {heard['backwards']} backwards, {heard['lagged']} lagged\n"
         f"  daemon: {first:.1f} MiB in the first quarter, {last:.1f} in the last, {share:.2f} cores; lag {lag}"
     )
-    assert readers == 100
+    assert 90 <= readers <= 100  # who answers no ping is sent away after a while
     assert heard["backwards"] == 0
     assert min(heard["samples"]) > LONG * AT_ONCE / SLACK
     assert heard["most"] <= 15 * SLACK  # a client that was kept from its core reads what has gathered at once
