@@ -32,6 +32,7 @@ from dlm.transfer.limits import Limiter
 from dlm.transfer.work import Tools
 
 if TYPE_CHECKING:
+    from dlm.api.serving import Listening
     from dlm.model.event import Event
     from dlm.observing.journal import Journal
     from dlm.observing.tracing import Tracing
@@ -99,24 +100,15 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
 
     Raises `InvalidRequest` for an address that others could reach without TLS, and what `api.serving.serve` raises.
     """
-    from dataclasses import replace
-
     from dlm.api.application import Application
     from dlm.api.durations import Durations
     from dlm.api.reading import House
-    from dlm.api.serving import Listening, parse_address, serve, within
+    from dlm.api.serving import serve
     from dlm.api.tokens import Tokens
 
     clock = SystemClock()
-    directory = os.path.dirname(settings.state)
-    tokens = Tokens(directory)
-    listening = Listening(
-        os.path.join(directory, "dlm.sock"),
-        within(parse_address(settings.listen), settings) if settings.listen else None,
-        settings.tls_cert,
-        settings.tls_key,
-    )
-    grpc = within(parse_address(settings.grpc, "--grpc"), settings, "--grpc") if settings.grpc else None
+    tokens = Tokens(os.path.dirname(settings.state))
+    listening, grpc = _listening(settings)
     roots = tuple(filter(None, (settings.roots or settings.directory).split(":")))
     names = [each.strip() for each in (settings.host_names or "").split(",") if each.strip()]
     durations = Durations()
@@ -136,7 +128,7 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
             from dlm.api.grpc.serving import serving
 
             servicer = Servicer(downloads, house, application.runtime, application.feed, Doors(tokens, names, clock))
-            async with serving(servicer, replace(listening, address=grpc)) as address:
+            async with serving(servicer, grpc) as address:
                 yield (address,)
 
         def begun(addresses: Sequence[str]) -> None:
@@ -154,6 +146,18 @@ async def serve(settings: Settings, ready: Callable[[Sequence[str]], None]) -> N
                 ending=application.end,
                 beside=beside,
             )
+
+
+def _listening(settings: Settings) -> tuple[Listening, Listening | None]:
+    """Where the daemon listens, and where gRPC does. Raises `InvalidRequest`."""
+    from dlm.api.serving import Listening, parse_address, within
+
+    def at(address: str | None, flag: str) -> Listening:
+        there = within(parse_address(address, flag), settings, flag) if address else None
+        path = os.path.join(os.path.dirname(settings.state), "dlm.sock")
+        return Listening(path, there, settings.tls_cert, settings.tls_key)
+
+    return at(settings.listen, "--listen"), at(settings.grpc, "--grpc") if settings.grpc else None
 
 
 def transfer_tools(registry: Registry, clock: Clock) -> Tools:
