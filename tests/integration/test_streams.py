@@ -241,6 +241,7 @@ def test_a_hundred_listen_and_one_never_reads(daemon: RunningDaemon, slow: Hosti
             assert daemon.resident() - before < 8 << 20
         deaf.close()
         for events in told:
+            assert not [e for e in events if e["event"] == "download_progress" and e["download_id"] != id], "it had ended"
             samples = [each["downloaded"] for each in events if each["event"] == "download_progress"]
             assert samples == sorted(samples)
             assert 5 < len(samples) <= 15 * seconds + 1

@@ -97,6 +97,8 @@ class Ledger:
     def post(self, message: News) -> None:
         """See `ports.Reporter`."""
         if isinstance(message, Progressed):
+            if message.id in self.ended:
+                return  # a child gathers samples for a moment: this one was overtaken by the end, and nothing moves any more
             self._means.samples.note(message, self._means.clock.wall())
             self._means.bus.publish(ProgressMade(message))
         elif isinstance(message, Gathered):
