@@ -38,7 +38,7 @@ async def _add_many(asked: Asked) -> answers.BulkOut:
 async def _import(asked: Asked) -> imports.ImportedOut:
     said: asks.ImportIn = asked.body
     plan = await asyncio.to_thread(imports.planned, said, asked.house, time.time())
-    requests = imports.requests(plan, asked.house)
+    requests = await asyncio.to_thread(imports.requests, plan, asked.house)
     if said.dry_run:
         return imports.ImportedOut.of(plan, requests, None)
     return imports.ImportedOut.of(plan, requests, await asked.downloads.add(requests) if requests else [])

@@ -24,6 +24,7 @@ from dlm.model.error import InvalidRequest
 from dlm.model.queue import Added, AddRequest
 from dlm.model.rank import Priority
 from dlm.model.text import printable
+from dlm.model.value import dataclass
 
 MOST_LINES = 1_000_000
 """Empty ones and comments included: fifteen millions of them took seven seconds."""
@@ -115,12 +116,12 @@ class ImportedOut(Outgoing, frozen=True, kw_only=True):
         )
 
 
+@dataclass(frozen=True, slots=True)
 class Read:
     """A list that was read: how it was written, and what it comes to."""
 
-    def __init__(self, format: Format, plan: Plan) -> None:
-        self.format = format
-        self.plan = plan
+    format: Format
+    plan: Plan
 
 
 def planned(said: ImportIn, house: House, now: float) -> Read:
